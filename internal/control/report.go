@@ -1,0 +1,45 @@
+package control
+
+import "time"
+
+// Report is what GET /v1/status answers. Fields are only ever added.
+type Report struct {
+	Version  string    `json:"version"`
+	Pid      int       `json:"pid"`
+	Gateways []Gateway `json:"gateways"` // sorted by name
+}
+
+// Gateway is the state of one gateway. A field that is left out has no value at
+// the moment: there is no container, no launch has ended yet, no wait goes on.
+type Gateway struct {
+	Name           string    `json:"name"`
+	Phase          string    `json:"phase"`
+	Since          time.Time `json:"since,omitzero"` // when Phase began
+	Ready          bool      `json:"ready"`
+	Launch         int       `json:"launch"` // 0: none yet
+	Restarts       int       `json:"restarts"`
+	Failures       int       `json:"failures"` // in a row
+	ID             string    `json:"id,omitempty"`
+	Pid            int       `json:"pid,omitempty"` // as the host sees it
+	Cause          string    `json:"cause,omitempty"`
+	CauseAt        time.Time `json:"cause_at,omitzero"`
+	Next           time.Time `json:"next,omitzero"` // when backoff ends
+	ProbeError     string    `json:"probe_error,omitempty"`
+	Runtime        string    `json:"runtime,omitempty"`
+	RuntimeVersion string    `json:"runtime_version,omitempty"`
+	RuntimePath    string    `json:"runtime_path,omitempty"`
+	Posture        string    `json:"posture,omitempty"`
+	Bare           bool      `json:"bare"`
+	Revision       string    `json:"revision,omitempty"`
+	Leftovers      []string  `json:"leftovers,omitempty"` // what could not be cleaned
+}
+
+// Ready tells whether every gateway is ready; without any gateway it is.
+func (r Report) Ready() bool {
+	for _, g := range r.Gateways {
+		if !g.Ready {
+			return false
+		}
+	}
+	return true
+}

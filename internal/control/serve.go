@@ -1,0 +1,161 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+// Daemon is what the control socket gives access to. Every method may be called
+// at any time from many goroutines. The context ends when the client hangs up
+// or the daemon stops serving.
+type Daemon interface {
+	// Status answers from memory, without waiting for any gateway.
+	Status(ctx context.Context) Report
+	// Start returns when the gateway is ready, with the cause when it fails.
+	Start(ctx context.Context, name string) error
+	// Stop returns when the gateway has stopped and nothing of it is left.
+	Stop(ctx context.Context, name string) error
+	// Restart is Start with a new launch.
+	Restart(ctx context.Context, name string) error
+	// Reload returns with the verdict on the configuration; an *Error with
+	// CodeConfig: it is faulty and nothing has changed.
+	Reload(ctx context.Context) error
+}
+
+// limits is what a client may take.
+type limits struct {
+	connections int
+	header      int           // bytes
+	body        int64         // bytes
+	receive     time.Duration // for the header, and again for the body
+	send        time.Duration // for an answer
+	idle        time.Duration // between requests
+	goodbye     time.Duration // for requests in flight when serving ends
+}
+
+func defaultLimits() limits {
+	return limits{connections: 64, header: 8 << 10, body: 4 << 10,
+		receive: 5 * time.Second, send: 10 * time.Second, idle: 30 * time.Second, goodbye: time.Second}
+}
+
+// Serve answers on l until ctx ends, which also ends the contexts of all calls
+// in progress; then it closes l and returns nil. It returns early, with the
+// error, when l fails.
+func Serve(ctx context.Context, l net.Listener, d Daemon) error {
+	return serve(ctx, l, d, defaultLimits(), ourselvesOrRoot)
+}
+
+func serve(ctx context.Context, l net.Listener, d Daemon, lim limits, allowed func(uint32) bool) error {
+	srv := &http.Server{
+		Handler:           routes(d, lim),
+		ReadHeaderTimeout: lim.receive,
+		IdleTimeout:       lim.idle,
+		MaxHeaderBytes:    lim.header,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+		// What a broken client does is no news of the daemon.
+		ErrorLog: log.New(io.Discard, "", 0),
+		// No ReadTimeout: its deadline also hits the read by which the server
+		// notices that a client has hung up, and would cancel every call that
+		// takes longer. read sets one for the body alone.
+	}
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(&admit{l, allowed, make(chan struct{}, lim.connections)}) }()
+	select {
+	case err := <-done:
+		srv.Close()
+		return err
+	case <-ctx.Done():
+	}
+	end(ctx, srv, lim.goodbye)
+	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}
+
+// end lets requests in flight answer that they were cancelled, then closes.
+func end(ctx context.Context, srv *http.Server, goodbye time.Duration) {
+	bounded, cancel := context.WithTimeout(context.WithoutCancel(ctx), goodbye)
+	defer cancel()
+	if srv.Shutdown(bounded) != nil {
+		srv.Close()
+	}
+}
+
+func routes(d Daemon, lim limits) http.Handler {
+	mux := http.NewServeMux()
+	named := func(f func(context.Context, string) error) http.HandlerFunc {
+		return call(lim, func(r *http.Request) error { return f(r.Context(), r.PathValue("name")) })
+	}
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
+		if err := read(w, r, lim); err != nil {
+			answer(w, lim, statusOf(CodeRequest), err)
+			return
+		}
+		answer(w, lim, http.StatusOK, d.Status(r.Context()))
+	})
+	mux.HandleFunc("POST /v1/gateways/{name}/start", named(d.Start))
+	mux.HandleFunc("POST /v1/gateways/{name}/stop", named(d.Stop))
+	mux.HandleFunc("POST /v1/gateways/{name}/restart", named(d.Restart))
+	mux.HandleFunc("POST /v1/reload", call(lim, func(r *http.Request) error { return d.Reload(r.Context()) }))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		answer(w, lim, http.StatusNotFound, &Error{CodeRequest, "no such route: " + r.Method + " " + r.URL.Path})
+	})
+	return mux
+}
+
+// call answers 204 when f has worked, and with its error when not.
+func call(lim limits, f func(r *http.Request) error) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := read(w, r, lim); err != nil {
+			answer(w, lim, statusOf(CodeRequest), err)
+			return
+		}
+		if err := f(r); err != nil {
+			e := answerOf(err)
+			answer(w, lim, statusOf(e.Code), e)
+			return
+		}
+		answer(w, lim, http.StatusNoContent, nil)
+	}
+}
+
+// read takes the request's body, which says nothing yet, and refuses one that
+// says something. After it nothing limits how long the call may take.
+func read(w http.ResponseWriter, r *http.Request, lim limits) *Error {
+	if r.URL.RawQuery != "" {
+		return &Error{CodeRequest, "unknown parameter: " + r.URL.RawQuery}
+	}
+	c := http.NewResponseController(w)
+	c.SetReadDeadline(time.Now().Add(lim.receive))
+	defer c.SetReadDeadline(time.Time{})
+	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, lim.body))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&struct{}{}); errors.Is(err, io.EOF) {
+		return nil
+	} else if err != nil {
+		return &Error{CodeRequest, "read request: " + err.Error()}
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return &Error{CodeRequest, "read request: more than one value"}
+	}
+	return nil
+}
+
+func answer(w http.ResponseWriter, lim limits, status int, body any) {
+	// A client that does not read must not keep the answer for ever.
+	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lim.send))
+	if body == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(body) // fails only when the client is gone
+}
