@@ -1,0 +1,50 @@
+package example
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// slowest bounds /slow: a demonstration must not become a way to fill a process.
+const slowest = time.Minute
+
+func routes(log io.Writer) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("GET /{$}", hello())
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /slow", slow)
+	mux.Handle("GET /crash", crashing(log))
+	mux.Handle("POST /crash", crashing(log))
+	return mux
+}
+
+// hello says who answers, so that one sees a new launch by looking.
+func hello() http.Handler {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	began := time.Now()
+	var requests atomic.Int64
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "example gateway on %s, pid %d, up for %s, request %d\n",
+			host, os.Getpid(), time.Since(began).Round(time.Millisecond), requests.Add(1))
+	})
+}
+
+func slow(w http.ResponseWriter, r *http.Request) {
+	d, err := time.ParseDuration(r.URL.Query().Get("for"))
+	if err != nil || d < 0 || d > slowest {
+		http.Error(w, fmt.Sprintf("slow: for= takes a duration up to %s, such as 5s", slowest), http.StatusBadRequest)
+		return
+	}
+	select {
+	case <-time.After(d):
+		fmt.Fprintf(w, "after %s\n", d)
+	case <-r.Context().Done(): // the client is gone, or the drain is over
+	}
+}
