@@ -19,7 +19,7 @@ import (
 // resets the connection and may take the answer with it.
 func crashing(log io.Writer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		crash, text, err := parseCrash(r.FormValue("code"), r.FormValue("signal"))
+		crash, text, err := parseCrash(r.URL.Query().Get("code"), r.URL.Query().Get("signal"))
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
