@@ -1,0 +1,98 @@
+package bundle
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+)
+
+const (
+	configName = "config.json"
+	configNew  = StagingPrefix + configName
+)
+
+// WriteConfig writes spec to dir/config.json with mode 0600: its environment
+// may hold secrets. The file is written aside and renamed, so it is complete
+// when it is there; one that is there already is replaced.
+func WriteConfig(dir string, spec *specs.Spec) error {
+	data, err := json.Marshal(spec)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", configName, err)
+	}
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", configName, err)
+	}
+	defer root.Close()
+	if err := writeAside(root, data); err != nil {
+		return fmt.Errorf("write %s: %w", configName, errors.Join(err, scrub(root, configNew)))
+	}
+	return nil
+}
+
+func writeAside(root *os.Root, data []byte) error {
+	// What a crash left there has an environment, too.
+	if err := scrub(root, configNew); err != nil {
+		return err
+	}
+	if err := root.Remove(configNew); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	file, err := root.OpenFile(configNew, os.O_WRONLY|os.O_CREATE|os.O_EXCL|unix.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(data)
+	if err := errors.Join(err, file.Chmod(0o600), file.Close()); err != nil {
+		return err
+	}
+	return root.Rename(configNew, configName)
+}
+
+// ScrubConfig overwrites dir/config.json in place with zeros, then with an
+// empty object, and the same for one that was not finished: no value of an
+// environment is in the file any more, nor in the blocks of it on a file system
+// that writes in place (a tmpfs does). The runtimes need it no more once they
+// have created the container. It is idempotent; no file is no error.
+func ScrubConfig(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("scrub %s: %w", configName, err)
+	}
+	defer root.Close()
+	if err := errors.Join(scrub(root, configName), scrub(root, configNew)); err != nil {
+		return fmt.Errorf("scrub %s: %w", configName, err)
+	}
+	return nil
+}
+
+func scrub(root *os.Root, name string) error {
+	// O_NONBLOCK: never wait in open for the other end of a FIFO.
+	file, err := root.OpenFile(name, os.O_WRONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		_, err = file.WriteAt(bytes.Repeat([]byte{0}, int(info.Size())), 0)
+	}
+	if err == nil {
+		err = file.Truncate(0)
+	}
+	if err == nil {
+		_, err = file.WriteAt([]byte("{}\n"), 0)
+	}
+	return errors.Join(err, file.Close())
+}

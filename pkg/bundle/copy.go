@@ -1,0 +1,104 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// StagingPrefix begins the name of every directory that Copy has not finished.
+// One that is found at start was left by a crash: Remove it.
+const StagingPrefix = ".staging-"
+
+// Owner is a pair of ids of the host.
+type Owner struct{ UID, GID int }
+
+// CopyOptions says who owns a copy and how unreadable entries are read.
+type CopyOptions struct {
+	// Owner is given everything in the copy, which needs root. Nil leaves
+	// the entries to whom they belong when made: the caller.
+	Owner *Owner
+
+	// Helper is the argv prefix of a program that calls HelperMain with the
+	// arguments that Copy adds. It is run in a new user namespace, as its
+	// root, when the source has entries that the user owns and cannot read
+	// for their mode. Empty: such an entry is an error.
+	Helper []string
+
+	// UID and GID are the host's ids that are root in that namespace: the
+	// caller's own, since nobody may map another's.
+	UID, GID int
+}
+
+// Copy makes dest a copy of the directory source: its directories, regular
+// files, symbolic and hard links, with exact modes, times, holes and user.*
+// extended attributes. Special files (FIFO, socket, device) are refused, and so
+// is a mount below source. A file given away to an Owner loses its set-user-ID
+// and set-group-ID bits: they mean nothing under no_new_privs in the container,
+// but on the host they would lend that id to whoever finds the file.
+//
+// Nothing is written to source, no mode of it changed. dest must not exist
+// (fs.ErrExist) and is complete when it does: it is made under a name with
+// StagingPrefix beside it and renamed. On an error, and when ctx ends, what was
+// made is removed before Copy returns. Errors name the path in source; those
+// for an entry that nobody could read are fs.ErrPermission.
+func Copy(ctx context.Context, source, dest string, o CopyOptions) error {
+	if err := copyAside(ctx, source, filepath.Clean(dest), o); err != nil {
+		return fmt.Errorf("copy %s: %w", source, err)
+	}
+	return nil
+}
+
+func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
+	if _, err := os.Lstat(dest); err == nil {
+		return &fs.PathError{Op: "make", Path: dest, Err: fs.ErrExist}
+	}
+	parent, name := filepath.Dir(dest), stagingName(filepath.Base(dest))
+	staging := filepath.Join(parent, name)
+
+	err := copyTree(ctx, source, staging, o.Owner)
+	if unreadable(err) && len(o.Helper) > 0 {
+		// Rare, and not worth a merge of two half trees: begin again
+		// where all entries of the user can be read.
+		if err = removeStaging(parent, name); err == nil {
+			err = copyInNamespace(ctx, source, staging, o)
+		}
+	}
+	if err == nil {
+		err = publish(ctx, staging, dest)
+	}
+	if err != nil {
+		return errors.Join(err, removeStaging(parent, name))
+	}
+	return nil
+}
+
+// publish renames staging to dest, never over something: rename(2) alone would
+// replace an empty directory that another made meanwhile.
+func publish(ctx context.Context, staging, dest string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	err := unix.Renameat2(unix.AT_FDCWD, staging, unix.AT_FDCWD, dest, unix.RENAME_NOREPLACE)
+	if err != nil {
+		return &os.LinkError{Op: "rename", Old: staging, New: dest, Err: err}
+	}
+	return nil
+}
+
+// removeStaging goes on when the copy's context has ended: that is when it is
+// needed most.
+func removeStaging(parent, name string) error {
+	return Remove(context.Background(), parent, name)
+}
+
+// stagingName keeps base readable in it, for whoever finds a leftover, and the
+// whole within the 255 bytes of a file name.
+func stagingName(base string) string {
+	return StagingPrefix + base[:min(len(base), 200)] + "-" + random()
+}

@@ -1,0 +1,2 @@
+// Package bundle stages and removes what a launch is made of.
+package bundle

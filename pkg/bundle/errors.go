@@ -1,0 +1,59 @@
+package bundle
+
+import (
+	"errors"
+	"io/fs"
+
+	"golang.org/x/sys/unix"
+)
+
+var (
+	// ErrSpecialFile: a FIFO, socket or device is in the source of a copy.
+	ErrSpecialFile = errors.New("special files are not copied")
+
+	// ErrRefused: a packaged config.json asks for what a package may not
+	// have. The error's text begins with the place in the JSON.
+	ErrRefused = errors.New("refused")
+)
+
+// A readError is about the source and not about the copy of it: only those are
+// worth another try in a user namespace.
+type readError struct{ *fs.PathError }
+
+func (e *readError) Unwrap() error { return e.PathError }
+
+func sourceError(op, path string, err error) error {
+	return &readError{&fs.PathError{Op: op, Path: path, Err: err}}
+}
+
+func copyError(op, path string, err error) error {
+	return &fs.PathError{Op: op, Path: path, Err: err}
+}
+
+// unreadable reports whether err is a permission that reading the source lacked.
+func unreadable(err error) bool {
+	var read *readError
+	return errors.As(err, &read) && errors.Is(err, fs.ErrPermission)
+}
+
+// errnoOf strips the path that the os package adds: it is the descriptor's,
+// while ours is the one in the tree.
+func errnoOf(err error) error {
+	var errno unix.Errno
+	if errors.As(err, &errno) {
+		return errno
+	}
+	return err
+}
+
+func kindOf(mode uint32) string {
+	switch mode & unix.S_IFMT {
+	case unix.S_IFIFO:
+		return "FIFO"
+	case unix.S_IFSOCK:
+		return "socket"
+	case unix.S_IFBLK, unix.S_IFCHR:
+		return "device"
+	}
+	return "unknown kind of file"
+}

@@ -1,0 +1,193 @@
+package bundle
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// bindOptions are those of every bind mount. They are recursive, since a bind
+// in a user namespace has to be (mount_namespaces(7): what is below a mount
+// stays there), and their recursive forms are set by mount_setattr(2), which
+// leaves flags alone that are locked; a remount with nosuid only would try to
+// take a noexec of the host away, and fail.
+var bindOptions = []string{"rbind", "rprivate", "rnosuid", "rnodev"}
+
+// mounts are the fixed ones first, then the package's and the plan's, parents
+// before what lies in them.
+func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount, error) {
+	laid := map[string]specs.Mount{}
+	for i, m := range packaged.Mounts {
+		place := fmt.Sprintf("mounts[%d]", i)
+		m.Destination = filepath.Clean(m.Destination)
+		if isFixed(m.Destination) {
+			continue
+		}
+		m, err := p.packagedMount(place, m)
+		if err != nil {
+			return nil, err
+		}
+		laid[m.Destination] = m
+	}
+	for _, m := range p.Mounts {
+		laid[m.Target] = bind(m)
+	}
+	p.addDefaults(h, laid, readOnly)
+	mounts := append(p.fixedMounts(), parentsFirst(laid)...)
+	if p.Init != "" {
+		mounts = append(mounts, bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
+	}
+	return mounts, nil
+}
+
+// addDefaults adds what a program expects beside a read-only root, or in the
+// host's network, unless something is mounted there already.
+func (p Plan) addDefaults(h host, laid map[string]specs.Mount, readOnly bool) {
+	if readOnly && !covered(laid, "/tmp") {
+		laid["/tmp"] = tmpfs("/tmp", "nosuid", "nodev", "mode=1777", "size=256m")
+	}
+	if p.Network != NetworkHost {
+		return
+	}
+	for _, name := range []string{"hosts", "resolv.conf"} {
+		target := "/etc/" + name
+		if !covered(laid, target) && h.offers(name) && treeLacks(p.Rootfs, target) {
+			laid[target] = bind(Mount{Source: filepath.Join(h.etc, name), Target: target, ReadOnly: true})
+		}
+	}
+}
+
+// covered reports whether target, or a directory that it lies in, is a mount.
+func covered(laid map[string]specs.Mount, target string) bool {
+	for ; target != "/"; target = filepath.Dir(target) {
+		if _, ok := laid[target]; ok {
+			return true
+		}
+	}
+	return false
+}
+
+func parentsFirst(laid map[string]specs.Mount) []specs.Mount {
+	var mounts []specs.Mount
+	for _, m := range laid {
+		mounts = append(mounts, m)
+	}
+	// A parent is a prefix of what lies in it, so it sorts before it.
+	slices.SortFunc(mounts, func(a, b specs.Mount) int { return cmp.Compare(a.Destination, b.Destination) })
+	return mounts
+}
+
+// fixedMounts are the same in every container. devpts has no gid=5: that group
+// is not mapped. The sysfs of a network namespace shows its devices, so without
+// a new one the kernel refuses a new sysfs, and the host's is bound instead.
+func (p Plan) fixedMounts() []specs.Mount {
+	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
+	if p.Network == NetworkHost {
+		// "ro" would leave the mounts below /sys writable.
+		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(bindOptions), "rnoexec", "rro")}
+	}
+	return []specs.Mount{
+		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
+		tmpfs("/dev", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
+		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
+		tmpfs("/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
+		sys,
+	}
+}
+
+func tmpfs(target string, options ...string) specs.Mount {
+	return specs.Mount{Destination: target, Type: "tmpfs", Source: "tmpfs", Options: options}
+}
+
+func bind(m Mount) specs.Mount {
+	options := slices.Clone(bindOptions)
+	if m.ReadOnly {
+		options = append(options, "rro")
+	}
+	return specs.Mount{Destination: m.Target, Type: "bind", Source: m.Source, Options: options}
+}
+
+// kernelDirs are filled by gatewayd alone: a mount there could uncover what is
+// masked, or cover /proc with files that lie.
+var kernelDirs = []string{"/dev", "/proc", "/sys"}
+
+// isFixed reports whether gatewayd mounts something at target in any case: what
+// a package says about it is passed over.
+func isFixed(target string) bool {
+	return slices.Contains([]string{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}, target)
+}
+
+func checkTarget(target string) error {
+	if !isCleanAbs(target) {
+		return errors.New("not a clean absolute path")
+	}
+	if target == "/" {
+		return errors.New("it would hide the whole tree")
+	}
+	for _, dir := range kernelDirs {
+		if target == dir || within(dir, target) {
+			return fmt.Errorf("%s is not for other mounts", dir)
+		}
+	}
+	return nil
+}
+
+func isBind(m specs.Mount) bool {
+	return m.Type == "bind" || slices.Contains(m.Options, "bind") || slices.Contains(m.Options, "rbind")
+}
+
+// packagedMount is the mount of a package as it may be: a tmpfs, or a read-only
+// bind from below the bundle.
+func (p Plan) packagedMount(place string, m specs.Mount) (specs.Mount, error) {
+	if err := checkTarget(m.Destination); err != nil {
+		return m, refused(place+".destination", err.Error())
+	}
+	if len(m.UIDMappings)+len(m.GIDMappings) > 0 {
+		return m, refused(place+".uidMappings", "id-mapped mounts are not supported")
+	}
+	switch {
+	case isBind(m):
+		if p.Bundle == "" || !isCleanAbs(m.Source) || !within(p.Bundle, m.Source) {
+			return m, refused(place+".source", "not below the bundle")
+		}
+		return bind(Mount{Source: m.Source, Target: m.Destination, ReadOnly: true}), nil
+	case m.Type == "tmpfs":
+		return packagedTmpfs(place, m)
+	}
+	return m, refused(place+".type", "only tmpfs, and bind from below the bundle")
+}
+
+// packagedTmpfs keeps the options that stay inside of the mount.
+func packagedTmpfs(place string, m specs.Mount) (specs.Mount, error) {
+	options := []string{"nosuid", "nodev"}
+	for i, option := range m.Options {
+		switch {
+		case slices.Contains([]string{"nosuid", "nodev", "rw", "suid", "dev", "exec"}, option):
+			// the default, or not to be had
+		case slices.Contains([]string{"ro", "noexec", "noatime", "nodiratime", "relatime", "strictatime"}, option),
+			isNumberOption(option, "size=", "kKmMgG%"), isNumberOption(option, "nr_inodes=", "kKmMgG"), isNumberOption(option, "mode=", ""):
+			options = append(options, option)
+		default:
+			return m, refused(fmt.Sprintf("%s.options[%d]", place, i), "no option for a packaged tmpfs")
+		}
+	}
+	return tmpfs(m.Destination, options...), nil
+}
+
+// isNumberOption: NAME=digits with one of the unit letters behind them, if any.
+func isNumberOption(option, name, units string) bool {
+	number, ok := strings.CutPrefix(option, name)
+	if !ok {
+		return false
+	}
+	if last := len(number) - 1; last > 0 && strings.Contains(units, number[last:]) {
+		number = number[:last]
+	}
+	return number != "" && len(number) <= 20 && strings.Trim(number, "0123456789") == ""
+}

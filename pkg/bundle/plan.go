@@ -1,0 +1,84 @@
+package bundle
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// InitTarget is where Plan.Init is found in a container: in /dev, which is a
+// fresh tmpfs in each, so that no tree needs a place for it.
+const InitTarget = "/dev/gatewayd-init"
+
+// Networks of a Plan.
+const (
+	NetworkHost = "host" // the host's network namespace
+	NetworkNone = "none" // a network namespace of its own, and nothing in it
+)
+
+// A Plan is what gatewayd decides about one launch; Spec makes a runtime spec
+// of it. What a field leaves empty comes from the package, where the package
+// has a say at all.
+type Plan struct {
+	ID     string // of the launch; the host name, unless there is another
+	Rootfs string // absolute path of the staged tree
+
+	Args []string // the program and its arguments; empty: the packaged ones
+	Cwd  string   // absolute; empty: the packaged one, or "/"
+	Env  []string // NAME=value, laid over the packaged environment and a default PATH
+
+	Mounts []Mount // laid over the packaged ones
+	Bundle string  // directory below which packaged bind mounts may have their source; empty: nowhere
+
+	UID, GID int // ids of the host that process.user is mapped to; never root's
+
+	CgroupsPath string              // of the launch's leaf, absolute as below /sys/fs/cgroup; empty: the runtime's choice
+	Network     string              // NetworkHost or NetworkNone
+	ReadOnly    bool                // the root file system; true also if the package says so
+	Seccomp     *specs.LinuxSeccomp // nil: unconfined
+	Hooks       []specs.Hook        // createContainer hooks of gatewayd's own
+	Init        string              // host path of a static binary to be PID 1 as "init -- args…"; empty: the program is PID 1
+	Hostname    string              // empty: the packaged one, or ID
+}
+
+// A Mount is a directory or file of the host, bound into the container.
+type Mount struct {
+	Source   string // absolute path on the host
+	Target   string // absolute path in the container, not in /dev, /proc or /sys
+	ReadOnly bool   // with all mounts below it
+}
+
+// check finds what the caller got wrong. Those errors are not ErrRefused.
+func (p Plan) check() error {
+	switch {
+	case !isCleanAbs(p.Rootfs):
+		return fmt.Errorf("rootfs %q: not a clean absolute path", p.Rootfs)
+	case p.UID <= 0 || p.GID <= 0:
+		return fmt.Errorf("map to %d:%d: a container is never root on the host", p.UID, p.GID)
+	case p.Network != NetworkHost && p.Network != NetworkNone:
+		return fmt.Errorf("network %q: not %q or %q", p.Network, NetworkHost, NetworkNone)
+	case p.CgroupsPath != "" && !isCleanAbs(p.CgroupsPath):
+		return fmt.Errorf("cgroups path %q: not a clean absolute path", p.CgroupsPath)
+	case p.Init != "" && !isCleanAbs(p.Init):
+		return fmt.Errorf("init %q: not a clean absolute path", p.Init)
+	case p.Bundle != "" && !isCleanAbs(p.Bundle):
+		return fmt.Errorf("bundle %q: not a clean absolute path", p.Bundle)
+	}
+	for _, m := range p.Mounts {
+		if !isCleanAbs(m.Source) {
+			return fmt.Errorf("mount source %q: not a clean absolute path", m.Source)
+		}
+		if err := checkTarget(m.Target); err != nil {
+			return fmt.Errorf("mount target %q: %w", m.Target, err)
+		}
+	}
+	return nil
+}
+
+// isCleanAbs: without "..", so that the path means the same to everybody who
+// looks at it, and without NUL, which would end it for the kernel.
+func isCleanAbs(path string) bool {
+	return filepath.IsAbs(path) && filepath.Clean(path) == path && !strings.Contains(path, "\x00")
+}

@@ -1,0 +1,68 @@
+package bundle
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/moby/profiles/seccomp"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// DefaultSeccomp returns moby's default profile, which containerd's equals in
+// effect, as it is on this architecture and kernel for a process without
+// capabilities.
+func DefaultSeccomp() (*specs.LinuxSeccomp, error) {
+	profile, err := seccomp.GetDefaultProfile(noCapabilities())
+	if err != nil {
+		return nil, fmt.Errorf("make default seccomp profile: %w", err)
+	}
+	return profile, nil
+}
+
+// LoadSeccomp reads a profile in moby's format, of which the runtime
+// specification's is a part. One without a default action is an error: it would
+// let everything through.
+func LoadSeccomp(path string) (*specs.LinuxSeccomp, error) {
+	profile, err := loadSeccomp(path)
+	if err != nil {
+		return nil, fmt.Errorf("load seccomp profile %s: %w", path, err)
+	}
+	return profile, nil
+}
+
+func loadSeccomp(path string) (*specs.LinuxSeccomp, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a FIFO would keep us waiting
+		return nil, errors.New("not a regular file")
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(data) > maxConfig {
+		return nil, fmt.Errorf("larger than %d bytes", maxConfig)
+	}
+	profile, err := seccomp.LoadProfile(string(data), noCapabilities())
+	if err != nil {
+		return nil, err
+	}
+	if profile == nil || profile.DefaultAction == "" {
+		return nil, errors.New("no default action")
+	}
+	return profile, nil
+}
+
+// noCapabilities is what the profile's conditions are judged by.
+func noCapabilities() *specs.Spec {
+	return &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}}
+}
