@@ -1,0 +1,55 @@
+package runtime
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// disposition is what /proc/PID/status tells of how a process takes signals.
+type disposition struct {
+	init    bool   // PID 1 of a pid namespace below ours
+	caught  uint64 // SigCgt: bit n-1 is signal n
+	ignored uint64 // SigIgn
+}
+
+// drops says whether the kernel would drop sig although its default action is
+// to end the process.
+func (d disposition) drops(sig syscall.Signal) bool {
+	switch sig {
+	case syscall.SIGCHLD, syscall.SIGCONT, syscall.SIGURG, syscall.SIGWINCH:
+		return false // ignored by default: it would have ended nobody
+	}
+	bit := uint64(1) << (sig - 1)
+	return d.init && (d.caught|d.ignored)&bit == 0
+}
+
+func readDisposition(pid int) (disposition, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return disposition{}, err
+	}
+	var d disposition
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	for lines.Scan() {
+		key, value, _ := strings.Cut(lines.Text(), ":")
+		value = strings.TrimSpace(value)
+		switch key {
+		case "NSpid": // its pid in each namespace from ours to its own
+			pids := strings.Fields(value)
+			d.init = len(pids) > 1 && pids[len(pids)-1] == "1"
+		case "SigCgt":
+			d.caught, err = strconv.ParseUint(value, 16, 64)
+		case "SigIgn":
+			d.ignored, err = strconv.ParseUint(value, 16, 64)
+		}
+		if err != nil {
+			return disposition{}, fmt.Errorf("read status of %d: %w", pid, err)
+		}
+	}
+	return d, nil
+}

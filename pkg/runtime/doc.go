@@ -1,0 +1,2 @@
+// Package runtime drives an OCI runtime (youki, crun, runc) through go-runc.
+package runtime

@@ -1,0 +1,111 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Kill ends every process in the leaf and below, at once, forks in progress
+// included (cgroup.kill, Linux 5.14), and waits until there is none left. The
+// leaf stays. Gone already: nil. ErrRunning: ctx ended first.
+func (l *Leaf) Kill(ctx context.Context) error {
+	err := writeControl(filepath.Join(l.Dir(), "cgroup.kill"), "1")
+	if gone(err) {
+		if _, err := os.Stat(l.Dir()); gone(err) {
+			return nil
+		}
+		return l.killEach(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("kill cgroup: %w", err)
+	}
+	return l.empty(ctx)
+}
+
+// killEach is Kill on a kernel without cgroup.kill: again and again until no
+// process is listed, as they may fork meanwhile.
+func (l *Leaf) killEach(ctx context.Context) error {
+	for {
+		pids, err := l.Procs()
+		if err != nil || len(pids) == 0 {
+			return err
+		}
+		for _, pid := range pids {
+			if err := l.killOne(ctx, pid); err != nil {
+				return fmt.Errorf("kill cgroup %s: %w", l.path, err)
+			}
+		}
+	}
+}
+
+func (l *Leaf) killOne(ctx context.Context, pid int) error {
+	fd, err := openPidfd(pid)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer fd.Close()
+	if !l.holds(pid) { // asked after the descriptor was opened: it is this process
+		return nil
+	}
+	if err := fd.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	if err := fd.wait(ctx); err != nil {
+		return fmt.Errorf("process %d is %w: %w", pid, ErrRunning, err)
+	}
+	return nil
+}
+
+func (l *Leaf) holds(pid int) bool {
+	for _, path := range cgroupsOf(pid) {
+		if path == l.path || len(path) > len(l.path) && path[:len(l.path)+1] == l.path+"/" {
+			return true
+		}
+	}
+	return false
+}
+
+// empty waits for populated 0 in cgroup.events. The kernel tells of each change
+// of that file by poll(2); zombies do not count as population.
+func (l *Leaf) empty(ctx context.Context) error {
+	fd, err := unix.Open(filepath.Join(l.Dir(), "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
+	}
+	file := os.NewFile(uintptr(fd), "cgroup.events") // non-blocking: in Go's poller
+	defer file.Close()
+	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(0, 1)) })
+	defer stop()
+	conn, err := file.SyscallConn()
+	if err != nil {
+		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
+	}
+	err = conn.Read(func(fd uintptr) bool { return !populated(int(fd)) })
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", ErrRunning, context.Cause(ctx))
+	}
+	if err != nil {
+		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
+	}
+	return nil
+}
+
+// populated is false also for a cgroup that was removed meanwhile (ENODEV).
+func populated(fd int) bool {
+	data := make([]byte, 256)
+	n, err := unix.Pread(fd, data, 0)
+	return err == nil && lookUp(data[:n], "populated") != "0"
+}

@@ -1,0 +1,91 @@
+package runtime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// orphanAge is how long a child may be without an owner. It is longer than any
+// runtime call: between the end of create and Watch, the init of a container
+// has none.
+const orphanAge = time.Minute
+
+// killPatience bounds the wait for the end of what got SIGKILL. Only a process
+// in uninterruptible sleep (a dead network file system) takes longer.
+const killPatience = 5 * time.Second
+
+// BecomeSubreaper makes this process inherit what its descendants leave behind:
+// the init of a container, whose parent is the runtime call that ends. Call it
+// before the first Create (prctl(2), PR_SET_CHILD_SUBREAPER).
+func BecomeSubreaper() error {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("become subreaper: %w", err)
+	}
+	return nil
+}
+
+// ReapOrphans reaps the children that nobody owns, as a killed runtime, hook or
+// probe leaves them, one by one by pidfd, and returns how many. Those that
+// still live are killed first. It never waits for "any child", which would take
+// away the status that an owner waits for.
+//
+// owned must say true for every pid that another part of the program started or
+// watches: Process.Pid, exec.Cmd. Runtime calls in progress need not be known:
+// children younger than a minute are left alone (a longer CallTimeout than that
+// must not be used together with this).
+func ReapOrphans(owned func(pid int) bool) (n int, err error) {
+	return reapOrphans(owned, orphanAge)
+}
+
+func reapOrphans(owned func(pid int) bool, age time.Duration) (n int, err error) {
+	pids, err := children()
+	if err != nil {
+		return 0, fmt.Errorf("reap orphans: %w", err)
+	}
+	now, err := uptime()
+	if err != nil {
+		return 0, fmt.Errorf("reap orphans: %w", err)
+	}
+	var errs []error
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		if err != nil || owned(pid) || s.start > inTicks(max(0, now-age)) {
+			continue
+		}
+		if err := reapOrphan(pid); err != nil {
+			errs = append(errs, fmt.Errorf("reap orphan %d: %w", pid, err))
+			continue
+		}
+		n++
+	}
+	return n, errors.Join(errs...)
+}
+
+// reapOrphan ends and reaps one child. A pid that is our child stays so until
+// it is reaped, and ErrNotChild tells the rest.
+func reapOrphan(pid int) error {
+	fd, err := openPidfd(pid)
+	if err != nil {
+		return err
+	}
+	defer fd.Close()
+	end, err := fd.waitid(0)
+	if err != nil || end.exited {
+		return err
+	}
+	if err := fd.signal(syscall.SIGKILL); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
+	defer cancel()
+	if err := fd.wait(ctx); err != nil {
+		return fmt.Errorf("%w: %w", ErrRunning, err)
+	}
+	_, err = fd.waitid(0)
+	return err
+}

@@ -1,0 +1,83 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lowestFD keeps the sealed binary above every file that is passed to a
+// container: the child of a fork has these at 3, 4, 5… before it executes
+// /proc/self/fd/N, and would execute one of them.
+const lowestFD = 100
+
+// seal copies the program at path into a memory file that nobody can change
+// any more, and returns its descriptor.
+//
+// A runtime that finds its own binary sealed does not copy itself at each call
+// (what it does against CVE-2019-5736, the container that overwrites the
+// runtime through /proc/PID/exe). It also pins the version: an upgrade on disk
+// cannot change the runtime between create and delete.
+//
+// The descriptor is a bare number on purpose. An *os.File would be closed by
+// its finalizer as soon as nothing refers to it, and the next call would fail.
+func seal(path string) (fd int, err error) {
+	source, err := os.Open(path)
+	if err != nil {
+		return -1, err
+	}
+	defer source.Close()
+	if err := sealable(source); err != nil {
+		return -1, fmt.Errorf("%s: %w", path, err)
+	}
+	memory, err := memoryFile("oci-runtime")
+	if err != nil {
+		return -1, err
+	}
+	defer memory.Close()
+	if _, err := io.Copy(memory, source); err != nil {
+		return -1, fmt.Errorf("copy %s: %w", path, err)
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		return -1, fmt.Errorf("seal %s: %w", path, err)
+	}
+	fd, err = unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
+	if err != nil {
+		return -1, fmt.Errorf("seal %s: %w", path, err)
+	}
+	return fd, nil
+}
+
+// sealable looks at the file that is open: what Find saw at the path may have
+// been replaced since. A script is refused, since its interpreter would have to
+// open a descriptor that execve has closed.
+func sealable(source *os.File) error {
+	info, err := source.Stat()
+	if err != nil {
+		return err
+	}
+	if err := trusted(info); err != nil {
+		return err
+	}
+	magic := make([]byte, 4)
+	if _, err := source.ReadAt(magic, 0); err != nil || string(magic) != "\x7fELF" {
+		return errors.New("not an ELF program")
+	}
+	return nil
+}
+
+func memoryFile(name string) (*os.File, error) {
+	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate(name, flags|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 every memfd is executable
+		fd, err = unix.MemfdCreate(name, flags)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("make executable memory file (sysctl vm.memfd_noexec must be 0 or 1): %w", err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}

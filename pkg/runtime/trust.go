@@ -1,0 +1,85 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// oldestYouki is the first version with rootless cgroup v2 and without
+// CVE-2025-62161 and CVE-2025-62596 (container escapes by masked paths).
+const oldestYouki = "0.7.0"
+
+// versionTimeout bounds one --version: a runtime that hangs there hangs always.
+const versionTimeout = 5 * time.Second
+
+// trusted refuses a program that somebody other than root or this user could
+// have put there or could change: it runs with all that the caller may do.
+func trusted(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return errors.New("not a regular file")
+	}
+	if info.Mode().Perm()&0o111 == 0 {
+		return errors.New("not executable")
+	}
+	if mode := info.Mode().Perm(); mode&0o022 != 0 {
+		return fmt.Errorf("mode %#o lets others write it (chmod go-w)", mode)
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || stat.Uid != 0 && int(stat.Uid) != os.Geteuid() {
+		return errors.New("belongs neither to root nor to this user")
+	}
+	return nil
+}
+
+// askVersion runs path --version and reads its first line: "youki version:
+// 0.7.0", "crun version 1.8.1", "runc version 1.1.5+ds1".
+func askVersion(ctx context.Context, path string) (name, version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, "--version")
+	cmd.Env = EnvironmentFor(os.Environ())
+	cmd.Dir = "/"
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second // a child of it may hold the pipe open
+	out, err := cmd.Output()
+	if ctx.Err() != nil {
+		return "", "", fmt.Errorf("ask --version: %w", ctx.Err())
+	}
+	if err != nil {
+		return "", "", fmt.Errorf("ask --version: %w", err)
+	}
+	first, _, _ := bytes.Cut(out, []byte("\n"))
+	words := strings.Fields(string(first))
+	if len(words) < 3 || strings.TrimSuffix(words[1], ":") != "version" {
+		return "", "", fmt.Errorf("ask --version: %.60q names no version", first)
+	}
+	return words[0], words[2], nil
+}
+
+// older compares dotted versions; a pre-release ("0.7.0-rc1") is older than its
+// release. What is no number counts as 0: an unknown version is not trusted.
+func older(version, than string) bool {
+	version, pre, isPre := strings.Cut(version, "-")
+	a, b := strings.Split(version, "."), strings.Split(than, ".")
+	for i := range b {
+		x, y := 0, 0
+		if i < len(a) {
+			x, _ = strconv.Atoi(a[i])
+		}
+		y, _ = strconv.Atoi(b[i])
+		if x != y {
+			return x < y
+		}
+	}
+	return isPre && pre != ""
+}
