@@ -1,0 +1,59 @@
+package journal
+
+import (
+	"context"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"go.uber.org/zap/zapcore"
+)
+
+// NewConsole returns the zap core for a terminal: one readable line each. w is
+// shared with ConsoleLines only as a writer that locks (zapcore.Lock).
+func NewConsole(level zapcore.LevelEnabler, w io.Writer) zapcore.Core {
+	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
+		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "message", StacktraceKey: "stack",
+		EncodeTime:       zapcore.TimeEncoderOfLayout("15:04:05.000"),
+		EncodeLevel:      zapcore.CapitalLevelEncoder,
+		EncodeDuration:   zapcore.StringDurationEncoder,
+		ConsoleSeparator: " ",
+	})
+	return zapcore.NewCore(encoder, zapcore.AddSync(w), level)
+}
+
+// ConsoleLines returns the Writer that shows lines on a terminal, as
+// "web stdout | text". Control characters are escaped: what a gateway prints
+// must not drive the terminal of the person who looks. A line that goes on
+// ends with "…".
+func ConsoleLines(w io.Writer) Writer {
+	return func(_ context.Context, l Line) {
+		b := make([]byte, 0, len(l.Text)+len(l.Gateway)+16)
+		b = append(b, l.Gateway+" "+l.Stream+" | "...)
+		b = appendPrintable(b, l.Text)
+		if l.Partial {
+			b = append(b, "…"...)
+		}
+		w.Write(append(b, '\n')) // one call a line, so that lines stay whole
+	}
+}
+
+// appendPrintable appends text as a Go string literal would hold it, but for
+// tabs, quotes and backslashes, which harm no terminal.
+func appendPrintable(b, text []byte) []byte {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRune(text)
+		switch {
+		case r == '\t', r != utf8.RuneError && strconv.IsPrint(r):
+			b = append(b, text[:n]...)
+		case r == utf8.RuneError && n == 1:
+			b = append(b, `\x`...)
+			b = append(b, "0123456789abcdef"[text[0]>>4], "0123456789abcdef"[text[0]&15])
+		default:
+			quoted := strconv.QuoteRune(r)
+			b = append(b, quoted[1:len(quoted)-1]...)
+		}
+		text = text[n:]
+	}
+	return b
+}

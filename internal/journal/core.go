@@ -1,0 +1,133 @@
+package journal
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"go.uber.org/zap/zapcore"
+)
+
+const (
+	// identifier is SYSLOG_IDENTIFIER and STREAM of gatewayd's own records.
+	identifier = "gatewayd"
+	// syncTimeout bounds Sync, which a logger calls before the process ends.
+	syncTimeout = 2 * time.Second
+)
+
+type core struct {
+	zapcore.LevelEnabler
+	sink *Sink
+	with []zapcore.Field
+}
+
+// NewCore returns the zap core whose records go to sink. Writing never blocks.
+// Keys of fields become upper case; see the package comment for those that
+// mean something. Sync waits two seconds at most.
+func NewCore(level zapcore.LevelEnabler, sink *Sink) zapcore.Core {
+	return &core{LevelEnabler: level, sink: sink}
+}
+
+func (c *core) With(fields []zapcore.Field) zapcore.Core {
+	return &core{LevelEnabler: c.LevelEnabler, sink: c.sink, with: slices.Concat(c.with, fields)}
+}
+
+func (c *core) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return checked.AddCore(e, c)
+	}
+	return checked
+}
+
+func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	r := record(e, slices.Concat(c.with, fields))
+	c.sink.put(r.Get("GATEWAY"), r)
+	return nil
+}
+
+func (c *core) Sync() error {
+	ctx, cancel := context.WithTimeout(context.Background(), syncTimeout)
+	defer cancel()
+	return c.sink.Flush(ctx)
+}
+
+// record turns an entry of zap into one of the journal.
+func record(e zapcore.Entry, fields []zapcore.Field) Record {
+	values := zapcore.NewMapObjectEncoder()
+	for _, f := range fields {
+		f.AddTo(values)
+	}
+	r := Record{
+		Message:  []byte(e.Message + cause(fields)),
+		Priority: priority(e.Level),
+		Fields:   []Field{{"SYSLOG_IDENTIFIER", identifier}, {"STREAM", identifier}},
+	}
+	add := func(name, value string) {
+		if value != "" {
+			r.Fields = append(r.Fields, Field{name, value})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(values.Fields)) {
+		add(fieldName(key), text(values.Fields[key]))
+	}
+	add("MESSAGE_ID", MessageID(r.Get("EVENT")))
+	add("LOGGER", e.LoggerName)
+	add("STACK", e.Stack)
+	if e.Caller.Defined {
+		add("CODE_FILE", e.Caller.File)
+		add("CODE_LINE", strconv.Itoa(e.Caller.Line))
+		add("CODE_FUNC", e.Caller.Function)
+	}
+	return r
+}
+
+// cause is what follows the message: journalctl shows MESSAGE and no other
+// field, and an end without its cause helps nobody.
+func cause(fields []zapcore.Field) string {
+	for _, f := range fields {
+		if err, ok := f.Interface.(error); ok && f.Type == zapcore.ErrorType && err != nil {
+			return ": " + err.Error()
+		}
+	}
+	return ""
+}
+
+// text writes a value of zap's MapObjectEncoder as a person would.
+func text(value any) string {
+	switch v := value.(type) {
+	case string:
+		return v
+	case []byte:
+		return base64.StdEncoding.EncodeToString(v)
+	case time.Time:
+		return v.Format(time.RFC3339Nano)
+	case map[string]any, []any:
+		b, err := json.Marshal(v)
+		if err != nil {
+			return fmt.Sprint(v)
+		}
+		return string(b)
+	}
+	return fmt.Sprint(value) // survives a Stringer that panics
+}
+
+// priority maps zap's levels to those of syslog(3).
+func priority(l zapcore.Level) journal.Priority {
+	switch {
+	case l < zapcore.InfoLevel:
+		return journal.PriDebug
+	case l == zapcore.InfoLevel:
+		return journal.PriInfo
+	case l == zapcore.WarnLevel:
+		return journal.PriWarning
+	case l == zapcore.ErrorLevel:
+		return journal.PriErr
+	}
+	return journal.PriCrit
+}

@@ -1,0 +1,56 @@
+package journal
+
+// eventDropped is the event that the sink itself reports.
+const eventDropped = "output-dropped"
+
+// events gives each event a 128-bit id, as sd-id128(3) wants for MESSAGE_ID.
+// The ids were drawn at random once. They are an interface: queries, alerts
+// and message catalogs hold them, so a row is never changed, only added.
+var events = []struct{ name, id string }{
+	{"launch-preparing", "6f45167b92624b3cb6d5f1024384703e"},
+	{"launch-created", "ce5d036223cf47b1b798b89b3a3ce3a0"},
+	{"launch-started", "1238ccbfe84f4bd19da723bbcfe49fe9"},
+	{"launch-ready", "2bb98f5061544bbabedb2f332d122d6c"},
+	{"launch-unhealthy", "b6d3abcf61e641efaf93dc6f6532aa92"},
+	{"launch-stopping", "8d327f58e69d4dd182cf364eeb503371"},
+	{"launch-killing", "c58c1374f6464335860316222c927ae3"},
+	{"launch-ended", "9904a9ba5f5b4607aa557ba28b1d6d4f"},
+	{"launch-cleaned", "59bcb071b33c470ab096577f0b28f6f0"},
+	{"clean-incomplete", "1c51196acfc343cf9cb06f2b757905e7"},
+	{"gateway-backoff", "0a0a782d438b485393a15ed852d90533"},
+	{"gateway-crash-looping", "1ae2f453d97f43cdac2b9093d69aa7aa"},
+	{"gateway-failed", "801ee6483fef4ab68ee955d16785e613"},
+	{"gateway-ended", "a65ab91c7d2a4e5d82fcf5d1d059e883"},
+	{"gateway-stopped", "f9de01f3278d4df3971d3b52ad049de4"},
+	{"daemon-started", "8787c66e6e244791abcfa882ac13094c"},
+	{"daemon-ready", "c4e12beccce8445595982b649eb26361"},
+	{"daemon-stopping", "0b297272a9d24e63b98b1220e7c42964"},
+	{"daemon-stopped", "ba5d1eb2b4e848828ef5830d58061f59"},
+	{"config-reloaded", "31e0a86d0b9e4deeaad26474f1d424b5"},
+	{"config-rejected", "6db3570934ca4d909c121f2e880c41f9"},
+	{"sweep-cleaned", "f982122680f94d7fbfb945b78ae10603"},
+	{"output-dropped", "79f335ae5b824058ad80261ec52e9f87"},
+	{"runtime-chosen", "61e91989160c4d7299929b471453d193"},
+	{"posture", "7ba350f1842c483b985f66d7c63f2adf"},
+	{"bare-warning", "633858571f0c42a193cedfb09ecbb87e"},
+}
+
+// MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""
+// for an event that is not in the table.
+func MessageID(event string) string {
+	for _, e := range events {
+		if e.name == event {
+			return e.id
+		}
+	}
+	return ""
+}
+
+// Events lists the names of all events.
+func Events() []string {
+	names := make([]string, len(events))
+	for i, e := range events {
+		names[i] = e.name
+	}
+	return names
+}

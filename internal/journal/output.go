@@ -1,0 +1,164 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/journal"
+	"golang.org/x/sys/unix"
+)
+
+// Output carries what one launch writes to its stdout and stderr.
+type Output struct {
+	stdout, stderr *pump
+	cancel         context.CancelFunc // of the writer's context
+	closing        sync.Once
+	err            error // of Close
+}
+
+// OpenOutput makes a pipe for stdout and one for stderr, and starts a pump for
+// each that hands its lines to write. The caller owes a Close.
+func OpenOutput(l Launch, write Writer) (*Output, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	o := &Output{cancel: cancel}
+	var err error
+	if o.stdout, err = openPump(ctx, l, "stdout", write); err != nil {
+		cancel()
+		return nil, fmt.Errorf("open stdout: %w", err)
+	}
+	if o.stderr, err = openPump(ctx, l, "stderr", write); err != nil {
+		o.stdout.close(ctx, cancel)
+		cancel()
+		return nil, fmt.Errorf("open stderr: %w", err)
+	}
+	return o, nil
+}
+
+// Stdout is the end to write to, in blocking mode as programs expect it. It is
+// closed by Release.
+func (o *Output) Stdout() *os.File { return o.stdout.write }
+
+// Stderr is as Stdout.
+func (o *Output) Stderr() *os.File { return o.stderr.write }
+
+// Release closes our copies of the ends to write to. Call it when the
+// container was created, or could not be: until then no end of file is seen. A
+// further call does nothing.
+func (o *Output) Release() { o.stdout.write.Close(); o.stderr.write.Close() }
+
+// Close waits until all that was written has been handed to the writer: to the
+// end of file, which comes with the death of the container's last process, but
+// not longer than ctx lasts. What lies in a pipe then is taken too, without
+// waiting. The error names the streams that somebody still holds open; all is
+// closed nevertheless. A further call returns the same.
+func (o *Output) Close(ctx context.Context) error {
+	o.closing.Do(func() {
+		defer o.cancel()
+		o.Release()
+		o.err = errors.Join(o.stdout.close(ctx, o.cancel), o.stderr.close(ctx, o.cancel))
+	})
+	return o.err
+}
+
+// pump carries one stream.
+type pump struct {
+	stream      string
+	read, write *os.File
+	lines       splitter
+	done        chan struct{}
+	err         error // of the last read; valid after done
+}
+
+func openPump(ctx context.Context, l Launch, stream string, write Writer) (*pump, error) {
+	p := &pump{stream: stream, done: make(chan struct{})}
+	if err := p.pipe(); err != nil {
+		return nil, err
+	}
+	p.lines.fallback = journal.PriInfo
+	p.lines.emit = func(text []byte, priority journal.Priority, partial bool) {
+		write(ctx, Line{Launch: l, Stream: stream, Priority: priority, Text: text, Partial: partial})
+	}
+	go p.run()
+	return p, nil
+}
+
+// pipe makes only the end to read from non-blocking (it is watched by Go's
+// poller). The mode belongs to the open file, which the gateway shares: a
+// non-blocking stdout loses what it prints while the pipe is full.
+func (p *pump) pipe() error {
+	var fds [2]int
+	if err := unix.Pipe2(fds[:], unix.O_CLOEXEC); err != nil {
+		return os.NewSyscallError("pipe2", err)
+	}
+	err := unix.SetNonblock(fds[0], true)
+	p.read = os.NewFile(uintptr(fds[0]), p.stream)
+	p.write = os.NewFile(uintptr(fds[1]), p.stream)
+	if err != nil {
+		p.read.Close()
+		p.write.Close()
+	}
+	return os.NewSyscallError("fcntl O_NONBLOCK", err)
+}
+
+func (p *pump) run() {
+	defer close(p.done)
+	defer p.lines.finish()
+	for {
+		n, err := p.read.Read(p.lines.space())
+		p.lines.add(n)
+		if err != nil {
+			p.err = err
+			return
+		}
+	}
+}
+
+// close ends the pump: at the end of file, or when ctx ends. cancel makes the
+// writer wait no longer.
+func (p *pump) close(ctx context.Context, cancel func()) error {
+	defer p.read.Close()
+	p.write.Close()
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+	}
+	cancel()
+	p.read.SetReadDeadline(time.Unix(1, 0))
+	<-p.done
+	if errors.Is(p.err, os.ErrDeadlineExceeded) {
+		return p.drain()
+	}
+	return nil
+}
+
+// drain takes what lies in the pipe, at most what a pipe of the greatest usual
+// size holds: whoever still writes could feed us for ever.
+func (p *pump) drain() error {
+	p.read.SetReadDeadline(time.Time{})
+	raw, err := p.read.SyscallConn()
+	if err != nil {
+		return err
+	}
+	defer p.lines.finish()
+	for taken := 0; taken < 1<<20; {
+		var n int
+		raw.Read(func(fd uintptr) bool {
+			n, err = unix.Read(int(fd), p.lines.space())
+			return true // whatever came: never wait
+		})
+		if err == nil && n == 0 {
+			return nil // the last writer has gone meanwhile
+		}
+		if err != nil {
+			break
+		}
+		p.lines.add(n)
+		taken += n
+	}
+	return fmt.Errorf("close %s: another process still holds it open", p.stream)
+}
