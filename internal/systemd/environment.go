@@ -1,0 +1,40 @@
+package systemd
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// Environment is what systemd tells a service through its environment.
+type Environment struct {
+	NotifySocket string        // NOTIFY_SOCKET; "": nobody listens
+	Watchdog     time.Duration // a WATCHDOG=1 is due in each; 0: none is
+	Journal      bool          // our stderr is a stream of journald
+	Service      bool          // we are the main process of a service
+	User         bool          // a user manager started us, not the system's
+}
+
+// ReadEnvironment reads it from this process. Call it before the environment
+// is cleared; NOTIFY_SOCKET must be set again then, since a Notifier reads it
+// there. An error means a variable that is malformed; the rest is valid.
+func ReadEnvironment() (Environment, error) {
+	pid, _ := strconv.Atoi(os.Getenv("SYSTEMD_EXEC_PID")) // since systemd 248
+	e := Environment{
+		NotifySocket: os.Getenv("NOTIFY_SOCKET"),
+		Service:      pid == os.Getpid(),
+		User:         os.Getenv("MANAGERPID") != "",
+	}
+	var err error
+	if e.Watchdog, err = daemon.SdWatchdogEnabled(false); err != nil {
+		return e, fmt.Errorf("read watchdog interval: %w", err)
+	}
+	if e.Journal, err = journal.StderrIsJournalStream(); err != nil {
+		return e, fmt.Errorf("compare stderr with the journal: %w", err)
+	}
+	return e, nil
+}

@@ -1,0 +1,113 @@
+package systemd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sys/unix"
+)
+
+// maxStatus bounds STATUS=, in bytes: a manager takes datagrams of 4 KiB, and
+// `systemctl status` shows one line.
+const maxStatus = 1024
+
+// Notifier tells the service manager how we are. The zero Notifier works. It
+// does nothing where NOTIFY_SOCKET is not set. Its methods may block while the
+// manager is hung, so they are not for the loop of a gateway.
+type Notifier struct{}
+
+// Ready says that the start, or a reload, is finished.
+func (n Notifier) Ready(status string) error {
+	return n.send(daemon.SdNotifyReady, statusLine(status))
+}
+
+// Status replaces the words that `systemctl status` shows.
+func (n Notifier) Status(status string) error { return n.send(statusLine(status)) }
+
+// Stopping says that the end has begun.
+func (n Notifier) Stopping(status string) error {
+	return n.send(daemon.SdNotifyStopping, statusLine(status))
+}
+
+// Reloading says that the configuration is read again; Ready ends it. The time
+// is what Type=notify-reload wants; Type=notify does not mind.
+func (n Notifier) Reloading(status string) error {
+	var now unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+		return fmt.Errorf("read clock: %w", err)
+	}
+	usec := fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/int64(time.Microsecond))
+	return n.send(daemon.SdNotifyReloading, usec, statusLine(status))
+}
+
+// Extend asks for d more, from now on, for the start, reload or stop that is
+// under way. The manager counts the unit as failed if neither the end nor a
+// further Extend comes within d.
+func (n Notifier) Extend(d time.Duration) error {
+	return n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", max(d, time.Second).Microseconds()))
+}
+
+// Watchdog tells that we are alive.
+func (n Notifier) Watchdog() error { return n.send(daemon.SdNotifyWatchdog) }
+
+func (Notifier) send(lines ...string) error {
+	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
+		return fmt.Errorf("notify service manager: %w", err)
+	}
+	return nil
+}
+
+// KeepAlive sends WATCHDOG=1 at once and twice in each interval, as long as
+// answers returns nil within half of it. It returns when ctx ends, or at once
+// when interval is 0. An answers that hangs or fails means silence: the manager
+// then ends and restarts us.
+func (n Notifier) KeepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error) {
+	if interval <= 0 {
+		return
+	}
+	ticker := time.NewTicker(interval / 2)
+	defer ticker.Stop()
+	for {
+		if alive(ctx, interval/2, answers) {
+			n.Watchdog() // the next one comes soon; nobody could act on an error
+		}
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func alive(ctx context.Context, limit time.Duration, answers func(context.Context) error) bool {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	return answers(ctx) == nil && ctx.Err() == nil
+}
+
+// statusLine makes the STATUS= of one line: a newline in it would begin a
+// variable of its own, and the text holds words of gateways.
+func statusLine(text string) string { return "STATUS=" + oneLine(text, maxStatus) }
+
+// oneLine replaces what is not printable, and cuts text to limit bytes between
+// two characters.
+func oneLine(text string, limit int) string {
+	text = strings.ToValidUTF8(text, string(unicode.ReplacementChar))
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case !unicode.IsPrint(r):
+			return unicode.ReplacementChar
+		}
+		return r
+	}, text)
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len("…")], "") + "…"
+}
