@@ -1,0 +1,102 @@
+package config
+
+import (
+	"syscall"
+	"time"
+)
+
+// Config is a whole configuration, checked.
+type Config struct {
+	LogLevel string    // debug, info, warn or error
+	Runtime  string    // auto, youki, crun, runc or an absolute path
+	Gateways []Gateway // at least one, sorted by name
+}
+
+// Gateway is one configured workload. Slices and maps without elements are nil.
+type Gateway struct {
+	Name      string
+	Rootfs    string   // absolute path of a packaged tree; empty if Bundle is set
+	Bundle    string   // absolute path of a packaged OCI bundle; both may be empty only if Isolation.Bare
+	Command   []string // nil: what the bundle says
+	Workdir   string   // absolute; empty: what the bundle says
+	Env       Env
+	Mounts    []Mount // in the order of the file
+	Ready     Ready
+	Restart   Restart
+	Stop      Stop
+	Isolation Isolation
+}
+
+// Env is the environment of a gateway. No name is in two of its fields.
+type Env struct {
+	Static   map[string]string
+	Pass     []string // from gatewayd's own environment, if set and not blank
+	Required []string // the same, and no launch without it
+}
+
+// DataSource is the source of a [Mount] that means the gateway's own
+// persistent directory.
+const DataSource = "data"
+
+// Mount puts a directory or file of the host into the container.
+type Mount struct {
+	Source   string // DataSource or an absolute path
+	Target   string // absolute; never "/", /proc, /sys, /dev or below these
+	ReadOnly bool
+}
+
+// Ready says how a gateway shows that it works.
+type Ready struct {
+	Probe          Probe
+	Interval       time.Duration
+	Timeout        time.Duration // of one probe
+	StartTimeout   time.Duration
+	UnhealthyAfter int // failed probes in a row; 0: never
+}
+
+// ProbeKind names what a probe does.
+type ProbeKind string
+
+// The kinds of probes.
+const (
+	ProbeNone   ProbeKind = "none"
+	ProbeHTTP   ProbeKind = "http" // and https
+	ProbeTCP    ProbeKind = "tcp"
+	ProbeUnix   ProbeKind = "unix"
+	ProbeExec   ProbeKind = "exec"
+	ProbeNotify ProbeKind = "notify"
+)
+
+// Probe is one question "does it work?".
+type Probe struct {
+	Kind ProbeKind
+	URL  string   // http: the whole URL; tcp: host:port; unix: absolute path as the gateway sees it
+	Argv []string // exec
+}
+
+// Restart says what follows when a launch ends.
+type Restart struct {
+	Policy      string // always, on-failure or never
+	Delay       time.Duration
+	Factor      float64 // at least 1
+	MaxDelay    time.Duration
+	Jitter      float64 // 0 to 1, a share of the delay
+	ResetAfter  time.Duration
+	MaxFailures int // within Window; 0: no limit
+	Window      time.Duration
+}
+
+// Stop says how a launch is ended.
+type Stop struct {
+	Signal  syscall.Signal
+	Timeout time.Duration
+}
+
+// Isolation says what separates a gateway from the host.
+type Isolation struct {
+	Network  string // host or none
+	ReadOnly bool   // of the container's root
+	Seccomp  string // default, unconfined or the absolute path of a profile
+	Bare     bool   // no container at all
+	Init     bool   // gatewayd's own binary is PID 1
+}

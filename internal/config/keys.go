@@ -1,0 +1,118 @@
+package config
+
+import (
+	"syscall"
+	"time"
+)
+
+// The bounds of what is a duration, a count, a factor. The lower one of a
+// duration keeps loops that wait for it from being busy; the upper ones refuse
+// what can only be a slip, such as hours where milliseconds were meant.
+const (
+	shortest = time.Millisecond
+	aDay     = 24 * time.Hour
+	aWeek    = 7 * aDay
+
+	mostFailures  = 1_000_000
+	largestFactor = 100
+)
+
+// defaultConfig is what a file without keys means.
+func defaultConfig() Config { return Config{LogLevel: "info", Runtime: "auto"} }
+
+// defaultGateway is what a gateway without keys means.
+func defaultGateway(name string) Gateway {
+	return Gateway{
+		Name: name,
+		Ready: Ready{
+			Probe:          Probe{Kind: ProbeNone},
+			Interval:       time.Second,
+			Timeout:        2 * time.Second,
+			StartTimeout:   time.Minute,
+			UnhealthyAfter: 3,
+		},
+		Restart: Restart{
+			Policy:     "always",
+			Delay:      100 * time.Millisecond,
+			Factor:     2,
+			MaxDelay:   30 * time.Second,
+			Jitter:     0.1,
+			ResetAfter: 10 * time.Second,
+			Window:     5 * time.Minute,
+		},
+		Stop:      Stop{Signal: syscall.SIGTERM, Timeout: 10 * time.Second},
+		Isolation: Isolation{Network: "host", Seccomp: "default"},
+	}
+}
+
+// fileKeys and the tables below it are the whole schema.
+var fileKeys = schema[Config]{
+	key("log_level", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
+	key("runtime", wordOrPath("auto", "youki", "crun", "runc"), func(c *Config) *string { return &c.Runtime }),
+	{name: "gateway", below: below("NAME", gatewayKeys.paths()), fill: fillGateways},
+}
+
+var gatewayKeys = schema[Gateway]{
+	key("rootfs", directory, func(g *Gateway) *string { return &g.Rootfs }),
+	key("bundle", directory, func(g *Gateway) *string { return &g.Bundle }),
+	key("command", argv, func(g *Gateway) *[]string { return &g.Command }),
+	key("workdir", absolute, func(g *Gateway) *string { return &g.Workdir }),
+	{name: "env", below: envKeys.paths(), fill: fillEnv},
+	{name: "mount", below: mountKeys.paths(), fill: fillMounts},
+	table("ready", readyKeys, func(g *Gateway) *Ready { return &g.Ready }),
+	table("restart", restartKeys, func(g *Gateway) *Restart { return &g.Restart }),
+	table("stop", stopKeys, func(g *Gateway) *Stop { return &g.Stop }),
+	table("isolation", isolationKeys, func(g *Gateway) *Isolation { return &g.Isolation }),
+}
+
+var envKeys = schema[Env]{
+	{name: "static", below: []string{"NAME"}, fill: fillStatic},
+	key("pass", texts, func(e *Env) *[]string { return &e.Pass }),
+	key("required", texts, func(e *Env) *[]string { return &e.Required }),
+}
+
+var mountKeys = schema[Mount]{
+	key("source", wordOrPath(DataSource), func(m *Mount) *string { return &m.Source }),
+	key("target", mountTarget, func(m *Mount) *string { return &m.Target }),
+	key("read_only", boolean, func(m *Mount) *bool { return &m.ReadOnly }),
+}
+
+var readyKeys = schema[Ready]{
+	key("probe", probe, func(r *Ready) *Probe { return &r.Probe }),
+	key("interval", duration(shortest, aDay), func(r *Ready) *time.Duration { return &r.Interval }),
+	key("timeout", duration(shortest, aDay), func(r *Ready) *time.Duration { return &r.Timeout }),
+	key("start_timeout", duration(shortest, aDay), func(r *Ready) *time.Duration { return &r.StartTimeout }),
+	key("unhealthy_after", integer(0, mostFailures), func(r *Ready) *int { return &r.UnhealthyAfter }),
+}
+
+var restartKeys = schema[Restart]{
+	key("policy", oneOf("always", "on-failure", "never"), func(r *Restart) *string { return &r.Policy }),
+	key("delay", duration(shortest, aDay), func(r *Restart) *time.Duration { return &r.Delay }),
+	key("factor", number(1, largestFactor), func(r *Restart) *float64 { return &r.Factor }),
+	key("max_delay", duration(shortest, aDay), func(r *Restart) *time.Duration { return &r.MaxDelay }),
+	key("jitter", number(0, 1), func(r *Restart) *float64 { return &r.Jitter }),
+	key("reset_after", duration(shortest, aDay), func(r *Restart) *time.Duration { return &r.ResetAfter }),
+	key("max_failures", integer(0, mostFailures), func(r *Restart) *int { return &r.MaxFailures }),
+	key("window", duration(shortest, aWeek), func(r *Restart) *time.Duration { return &r.Window }),
+}
+
+var stopKeys = schema[Stop]{
+	key("signal", stopSignal, func(s *Stop) *syscall.Signal { return &s.Signal }),
+	key("timeout", duration(shortest, aDay), func(s *Stop) *time.Duration { return &s.Timeout }),
+}
+
+var isolationKeys = schema[Isolation]{
+	key("network", oneOf("host", "none"), func(i *Isolation) *string { return &i.Network }),
+	key("read_only", boolean, func(i *Isolation) *bool { return &i.ReadOnly }),
+	key("seccomp", wordOrPath("default", "unconfined"), func(i *Isolation) *string { return &i.Seccomp }),
+	key("bare", boolean, func(i *Isolation) *bool { return &i.Bare }),
+	key("init", boolean, func(i *Isolation) *bool { return &i.Init }),
+}
+
+func below(name string, paths []string) []string {
+	list := make([]string, len(paths))
+	for i, path := range paths {
+		list[i] = name + "." + path
+	}
+	return list
+}

@@ -1,0 +1,78 @@
+package config
+
+import "slices"
+
+// rule is what several keys of a gateway must hold together.
+type rule struct {
+	at     string                                             // the key at fault, if the file has it; else the gateway is
+	with   []string                                           // the other keys that the rule looks at
+	broken func(g *Gateway, has func(key string) bool) string // "": it holds
+}
+
+// applyRules reports each rule that the gateway of n breaks. A key that is at
+// fault already holds a default that nobody asked for: its rules are left out.
+func applyRules(r *report, n *node, g *Gateway) {
+	has := func(key string) bool { return n.find(key) != nil }
+	faulty := func(key string) bool { found := n.find(key); return found != nil && found.faulty }
+	for _, rule := range rules {
+		if faulty(rule.at) || slices.ContainsFunc(rule.with, faulty) {
+			continue
+		}
+		problem := rule.broken(g, has)
+		if problem == "" {
+			continue
+		}
+		if at := n.find(rule.at); at != nil {
+			r.value(at, "%s", problem)
+		} else {
+			r.key(n, "%s", problem)
+		}
+	}
+}
+
+var rules = []rule{
+	{"rootfs", []string{"bundle", "isolation.bare"}, func(g *Gateway, has func(string) bool) string {
+		return when(!has("rootfs") && !has("bundle") && !g.Isolation.Bare, "rootfs or bundle is missing")
+	}},
+	{"bundle", []string{"rootfs"}, func(_ *Gateway, has func(string) bool) string {
+		return when(has("rootfs") && has("bundle"), "excludes rootfs: a gateway has one source")
+	}},
+	{"command", []string{"rootfs"}, func(g *Gateway, has func(string) bool) string {
+		return when(has("rootfs") && !has("command"), "command is missing: a rootfs does not say what to run")
+	}},
+	{"command", []string{"isolation.bare"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Isolation.Bare && !has("rootfs") && !has("command"), "command is missing: without a container nothing else says what to run")
+	}},
+	{"restart.max_delay", []string{"restart.delay"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Restart.MaxDelay < g.Restart.Delay && has("restart.max_delay"), "is shorter than delay, "+brief(g.Restart.Delay))
+	}},
+	{"restart.delay", []string{"restart.max_delay"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Restart.MaxDelay < g.Restart.Delay && !has("restart.max_delay"), "is longer than max_delay, "+brief(g.Restart.MaxDelay))
+	}},
+	{"ready.probe", []string{"isolation.network"}, func(g *Gateway, _ func(string) bool) string {
+		kind := g.Ready.Probe.Kind
+		return when(g.Isolation.Network == "none" && (kind == ProbeHTTP || kind == ProbeTCP),
+			`cannot reach the gateway with network = "none": want unix://, an array (a program and its arguments), "notify" or "none"`)
+	}},
+	bareRule("mount", func(g *Gateway) bool { return g.Mounts != nil }),
+	bareRule("ready.probe", func(g *Gateway) bool { return g.Ready.Probe.Kind == ProbeExec }),
+	bareRule("isolation.network", func(g *Gateway) bool { return g.Isolation.Network != "host" }),
+	bareRule("isolation.read_only", func(g *Gateway) bool { return g.Isolation.ReadOnly }),
+	bareRule("isolation.seccomp", func(g *Gateway) bool { return g.Isolation.Seccomp != "default" }),
+	bareRule("isolation.init", func(g *Gateway) bool { return g.Isolation.Init }),
+}
+
+// bareRule refuses what only a container can hold where there is none: to
+// ignore it would leave a gateway less isolated than its file reads.
+func bareRule(key string, asked func(g *Gateway) bool) rule {
+	return rule{key, []string{"isolation.bare"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Isolation.Bare && asked(g), "needs a container, which bare = true takes away")
+	}}
+}
+
+func when(broken bool, problem string) string {
+	if broken {
+		return problem
+	}
+	return ""
+}
