@@ -1,0 +1,72 @@
+package supervisor
+
+import (
+	"math"
+	"time"
+)
+
+// loopAfter is how many failures in the window make a crash loop.
+const loopAfter = 3
+
+// history is what a gateway remembers of launches that ended unasked.
+type history struct {
+	streak int         // such ends with no ResetAfter of readiness between
+	delays int         // delays among them: the exponent of the next one
+	ends   []time.Time // the latest, as many as a decision can need
+}
+
+// verdict is what follows an end.
+type verdict struct {
+	delay     time.Duration // 0: at once
+	looping   bool
+	exhausted bool // MaxFailures reached
+}
+
+// add records an end at now after readyFor of readiness. random is in [0, 1).
+func (h *history) add(now time.Time, readyFor time.Duration, p RestartPolicy, random float64) verdict {
+	atOnce := readyFor >= p.ResetAfter
+	if atOnce {
+		h.streak, h.delays = 0, 0
+	}
+	h.streak++
+	h.ends = append(h.ends, now)
+	if extra := len(h.ends) - max(loopAfter, p.MaxFailures); extra > 0 {
+		h.ends = h.ends[extra:]
+	}
+	if p.MaxFailures > 0 && h.within(now, p.Window) >= p.MaxFailures {
+		return verdict{exhausted: true}
+	}
+	if atOnce {
+		return verdict{}
+	}
+	h.delays++
+	return verdict{
+		delay:   delay(p, h.delays-1, random),
+		looping: h.streak >= loopAfter && h.within(now, p.Window) >= loopAfter,
+	}
+}
+
+// within counts the remembered ends that are no older than window.
+func (h *history) within(now time.Time, window time.Duration) int {
+	count := 0
+	for _, end := range h.ends {
+		if now.Sub(end) <= window {
+			count++
+		}
+	}
+	return count
+}
+
+// delay is Delay*Factor^k, capped, then varied by Jitter so that gateways that fell together do not come back
+// together for ever. It is never zero: zero means at once.
+func delay(p RestartPolicy, k int, random float64) time.Duration {
+	// In floating point, where growth ends at +Inf instead of turning negative.
+	d := min(float64(p.Delay)*math.Pow(p.Factor, float64(k)), float64(p.MaxDelay))
+	d *= 1 + p.Jitter*(2*random-1)
+	return max(time.Duration(d), time.Millisecond)
+}
+
+// cleanDelay is the time until Clean is tried again after so many failures: 1 s, doubling up to a minute.
+func cleanDelay(failures int) time.Duration {
+	return min(time.Second<<min(failures-1, 6), time.Minute)
+}

@@ -1,0 +1,31 @@
+package supervisor
+
+import "errors"
+
+// Gateway is one workload to keep alive.
+type Gateway struct {
+	Name       string // not empty; unique in a Supervisor
+	Revision   string // passed to Prepare, otherwise opaque
+	Policy     Policy
+	Launcher   Launcher
+	Prober     Prober // may be nil when Policy.Probe.Enabled is false
+	Stopped    bool   // an operator's stop holds: nothing is launched until Start
+	NextLaunch int    // number of the first launch; 0: 1
+}
+
+func (g Gateway) check() error {
+	switch {
+	case g.Name == "":
+		return errors.New("it has no name")
+	case g.Launcher == nil:
+		return errors.New("it has no launcher")
+	}
+	return g.checkPolicy(g.Policy)
+}
+
+func (g Gateway) checkPolicy(p Policy) error {
+	if p.Probe.Enabled && g.Prober == nil {
+		return errors.New("its policy wants probes, and it has no prober")
+	}
+	return nil
+}

@@ -1,0 +1,79 @@
+package supervisor
+
+import "time"
+
+// input is what the machine is told. Those with a launch number answer an action; step drops them when that
+// launch is forgotten or has gone on.
+type input interface{ isInput() }
+
+// waiter is who waits for the answer to a request. The machine only hands it back; the channel has capacity 1,
+// so that an answer nobody waits for any more holds nothing up.
+type waiter struct{ answer chan error }
+
+type (
+	tick       struct{} // a deadline may be due
+	askStart   struct{ who *waiter }
+	askRestart struct{ who *waiter }
+	askStop    struct{ who *waiter }
+	askLeave   struct { // stop and be forgotten
+		who     *waiter
+		abandon bool // do not stay for what Clean could not remove
+	}
+	askReconfigure struct {
+		who      *waiter
+		revision string
+		policy   Policy
+	}
+	askPing  struct{ who *waiter } // an answer proves that the loop turns
+	hurry    struct{}              // what is stopping is killed now
+	withdraw struct{ who *waiter } // waits no longer
+
+	prepared struct {
+		n   int
+		err error
+	}
+	started struct {
+		n   int
+		err error
+	}
+	probed struct {
+		n   int
+		err error
+	}
+	signalled struct {
+		n   int
+		err error
+	}
+	killed struct {
+		n   int
+		err error
+	}
+	cleaned struct {
+		n   int
+		err error
+	}
+	exited struct {
+		n    int
+		exit Exit
+	}
+)
+
+func (tick) isInput()           {}
+func (askStart) isInput()       {}
+func (askRestart) isInput()     {}
+func (askStop) isInput()        {}
+func (askLeave) isInput()       {}
+func (askReconfigure) isInput() {}
+func (askPing) isInput()        {}
+func (hurry) isInput()          {}
+func (withdraw) isInput()       {}
+func (prepared) isInput()       {}
+func (started) isInput()        {}
+func (probed) isInput()         {}
+func (signalled) isInput()      {}
+func (killed) isInput()         {}
+func (cleaned) isInput()        {}
+func (exited) isInput()         {}
+
+// grace is what a call has after its deadline to come back with its own words, which say more than "no answer".
+const grace = time.Second

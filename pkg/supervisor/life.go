@@ -1,0 +1,182 @@
+package supervisor
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+)
+
+const sigkill = syscall.SIGKILL
+
+// maxKills is how often Kill is asked before Clean is, which may have other means.
+const maxKills = 3
+
+// prepared takes the answer to Prepare.
+func (m *machine) prepared(now time.Time, l *launch, err error) {
+	if !l.prepareOwed {
+		return
+	}
+	l.prepareOwed = false
+	switch {
+	case l.leaving() && err != nil:
+		m.gone(now, l)
+	case l.leaving(): // it ignored its context for so long that Clean came first, and has to come again
+		m.do(kill{l.n, l.callBy(now)})
+	case err != nil:
+		l.blame(err)
+		l.exited = true // nothing was made that could run
+		m.clean(now, l)
+	case l.exited:
+		m.clean(now, l)
+	case l.state == preparing:
+		l.enter(now, created)
+		m.emit(now, Event{Kind: LaunchCreated, Launch: l.n, After: now.Sub(l.began)})
+		m.proceed(now, l)
+	default: // the context was cancelled too late to matter: there is a container
+		m.kill(now, l)
+	}
+}
+
+// proceed starts a created launch unless a process of an earlier one may be left.
+func (m *machine) proceed(now time.Time, l *launch) {
+	if m.blocked() {
+		return
+	}
+	l.enter(now, starting)
+	m.do(start{l.n, earlier(l.callBy(now), l.deadline)})
+}
+
+// started takes the answer to Start.
+func (m *machine) started(now time.Time, l *launch, err error) {
+	if l.state != starting || !l.startedAt.IsZero() {
+		return
+	}
+	if err != nil {
+		l.cause, l.startErr = err, true
+		m.end(now, l)
+		return
+	}
+	l.startedAt = now
+	m.emit(now, Event{Kind: LaunchStarted, Launch: l.n, After: now.Sub(l.since)})
+	if l.policy.Probe.Enabled {
+		m.askProbe(now, l)
+	} else {
+		m.becomeReady(now, l)
+	}
+}
+
+func (m *machine) becomeReady(now time.Time, l *launch) {
+	l.enter(now, ready)
+	m.enter(now, Ready, time.Time{})
+	m.settle()
+	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(l.began)})
+	m.answerReady(l.n, nil)
+}
+
+// overdue ends a state whose deadline has come.
+func (m *machine) overdue(now time.Time, l *launch) {
+	switch l.state {
+	case preparing, starting:
+		l.blame(l.timedOut())
+		m.end(now, l)
+	case cancelling, stopping:
+		m.kill(now, l)
+	case killing:
+		m.killAgain(now, l)
+	case cleaning:
+		m.cleanFailed(now, l, fmt.Errorf("clean launch %d: no answer in %v", l.n, now.Sub(l.since)))
+	case leftover:
+		m.cleanAgain(now, l)
+	}
+}
+
+// end lets a launch end, in the way its state calls for. One that is on its way out already goes on.
+func (m *machine) end(now time.Time, l *launch) {
+	m.enter(now, Stopping, time.Time{})
+	if !l.coming() {
+		return
+	}
+	m.silence(l)
+	switch {
+	case l.state == preparing:
+		l.enter(now, cancelling)
+		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
+	case l.startedAt.IsZero() || l.policy.Stop.Timeout <= 0:
+		m.kill(now, l) // before its program runs, a container has nobody who could take a signal
+	default:
+		l.enter(now, stopping)
+		m.do(signal{l.n, l.policy.Stop.Signal, earlier(l.callBy(now), l.deadline)})
+		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
+	}
+}
+
+// silence cancels every call of l so far.
+func (m *machine) silence(l *launch) {
+	l.probe.at, l.probe.asked = time.Time{}, false
+	m.do(cancel{l.n})
+}
+
+// signalled takes the answer to Signal. One that was not delivered cannot be waited for.
+func (m *machine) signalled(now time.Time, l *launch, err error) {
+	if l.state == stopping && err != nil {
+		l.killErr = err
+		m.kill(now, l)
+	}
+}
+
+func (m *machine) kill(now time.Time, l *launch) {
+	if l.state != killing {
+		m.silence(l)
+	}
+	l.kills++
+	l.enter(now, killing)
+	m.do(kill{l.n, l.deadline})
+	m.emit(now, Event{Kind: LaunchKilling, Launch: l.n, Cause: l.killErr, Next: l.deadline})
+	l.killErr = nil
+}
+
+// killed notes what Kill came to. The Exit is what counts, so nothing follows from it before the deadline.
+func (m *machine) killed(l *launch, err error) {
+	if l.state == killing {
+		l.killErr = err
+	}
+}
+
+func (m *machine) killAgain(now time.Time, l *launch) {
+	if l.kills >= maxKills {
+		m.clean(now, l)
+		return
+	}
+	if l.killErr == nil {
+		l.killErr = fmt.Errorf("kill launch %d: no exit in %v", l.n, now.Sub(l.since))
+	}
+	m.kill(now, l)
+}
+
+// exited takes the end of the program, at whatever moment it comes.
+func (m *machine) exited(now time.Time, l *launch, e Exit) {
+	switch {
+	case l.exited:
+	case l.leaving():
+		m.gone(now, l)
+	case l.prepareOwed: // it was quicker than the answer to Prepare, which is still to come
+		l.takeExit(e)
+	default:
+		l.takeExit(e)
+		m.clean(now, l)
+	}
+}
+
+// gone notes that a launch which was killed in vain, and given to Clean since, has ended after all.
+func (m *machine) gone(now time.Time, l *launch) {
+	l.exited = true
+	l.mayRun = running(l.cleanErr)
+	m.unblock(now)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,148 @@
+package supervisor
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+)
+
+// loop turns one machine: one goroutine, one timer. It never waits for anything but its next input, so it answers
+// whatever a Launcher or Prober does.
+type loop struct {
+	gateway Gateway
+	machine *machine
+	out     outlet
+
+	inbox    chan input
+	hurried  chan struct{} // capacity 1: Hurry must not wait even for a loop whose observer hangs
+	done     chan struct{} // closed when the machine wants nothing any more
+	timer    *time.Timer
+	set      time.Time // what timer is set to; zero: nothing
+	calls    map[int]*calls
+	snapshot atomic.Pointer[snapshot]
+}
+
+// outlet is where a loop tells what happens.
+type outlet struct {
+	observe func(Event)
+	changed func()
+	release func(*loop) // its name is free
+	ended   func(*loop)
+}
+
+// calls holds the contexts of one launch's calls.
+type calls struct {
+	life context.Context // until the launch is forgotten
+	end  context.CancelFunc
+	ctx  context.Context // until their answers no longer matter; below life
+	stop context.CancelFunc
+}
+
+func newLoop(g Gateway, out outlet) *loop {
+	l := &loop{
+		gateway: g, out: out,
+		machine: newMachine(time.Now(), g, rand.Float64),
+		inbox:   make(chan input, 16),
+		hurried: make(chan struct{}, 1),
+		done:    make(chan struct{}),
+		calls:   make(map[int]*calls),
+	}
+	l.snapshot.Store(l.machine.snapshot())
+	return l
+}
+
+// run turns the machine until it is finished.
+func (l *loop) run() {
+	defer l.out.ended(l)
+	defer close(l.done)
+	l.timer = time.NewTimer(time.Hour)
+	l.timer.Stop()
+	defer l.timer.Stop()
+	if !l.gateway.Stopped && l.turn(askStart{}) {
+		return
+	}
+	for !l.turn(l.receive()) {
+	}
+}
+
+func (l *loop) receive() input {
+	select {
+	case in := <-l.inbox:
+		return in
+	case <-l.hurried:
+		return hurry{}
+	case <-l.timer.C:
+		l.set = time.Time{}
+		return tick{}
+	}
+}
+
+// turn makes one step and carries it out: calls first, since a restart waits for them and nobody waits for the
+// words about it. True: the machine is finished.
+func (l *loop) turn(in input) bool {
+	actions := l.machine.step(time.Now(), in)
+	for _, a := range actions {
+		l.call(a)
+	}
+	l.publish()
+	finished := false
+	for _, a := range actions {
+		finished = l.tell(a) || finished
+	}
+	if finished {
+		l.abandon()
+		return true
+	}
+	l.reset(l.machine.nextDeadline())
+	return false
+}
+
+// publish shows the new state before anybody is answered, so that who was answered sees it.
+func (l *loop) publish() {
+	l.snapshot.Store(l.machine.snapshot())
+	l.out.changed()
+}
+
+// tell carries out what is not a call. True: the machine is finished.
+func (l *loop) tell(a action) bool {
+	switch a := a.(type) {
+	case emit:
+		l.out.observe(a.event)
+	case answer:
+		a.who.answer <- a.err
+	case release:
+		l.out.release(l)
+	case finish:
+		return true
+	}
+	return false
+}
+
+func (l *loop) reset(deadline time.Time) {
+	switch {
+	case deadline.Equal(l.set):
+	case deadline.IsZero():
+		l.timer.Stop()
+	default:
+		l.timer.Reset(time.Until(deadline))
+	}
+	l.set = deadline
+}
+
+// abandon lets go of every goroutine that waits for an Exit or a context.
+func (l *loop) abandon() {
+	for _, c := range l.calls {
+		c.end()
+	}
+}
+
+// post hands an input to the loop. False: the loop is finished.
+func (l *loop) post(in input) bool {
+	select {
+	case l.inbox <- in:
+		return true
+	case <-l.done:
+		return false
+	}
+}

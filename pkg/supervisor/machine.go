@@ -1,0 +1,168 @@
+package supervisor
+
+import "time"
+
+// machine decides for one gateway. It is pure: it does no I/O, reads no clock, starts nothing, and random comes
+// from outside. Its loop feeds it inputs and carries out its actions.
+type machine struct {
+	name     string
+	revision string
+	policy   Policy
+	random   func() float64 // in [0, 1)
+
+	goal     goal
+	phase    Phase
+	since    time.Time
+	deadline time.Time // when the phase ends by itself; zero: never
+
+	launches []*launch // every number that is not forgotten, in order
+	current  *launch   // the one that serves, is to serve, or is on its way out; nil: none, or only to be cleaned
+	last     int       // number of the last launch begun; 0: none yet
+	next     int       // number of the next launch
+
+	history  history
+	restarts int
+	cause    error // of the last launch that ended, or of being failed
+	causeAt  time.Time
+	settled  bool
+	settleBy time.Time // when it is settled in any case; zero: not known yet
+
+	waiting  []waiting
+	released bool
+	out      []action
+}
+
+// goal is what was asked for last.
+type goal int
+
+const (
+	toRun   goal = iota
+	toStop       // until Start
+	toLeave      // stop, clean, be forgotten
+	toQuit       // the same, but what Clean could not remove keeps nobody
+)
+
+// newMachine returns a machine that waits for its first askStart.
+func newMachine(now time.Time, g Gateway, random func() float64) *machine {
+	m := &machine{
+		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random,
+		goal: toStop, next: max(g.NextLaunch, 1), settled: g.Stopped,
+	}
+	m.enter(now, Stopped, time.Time{})
+	return m
+}
+
+// step is the whole policy. Deadlines that are due come before the input: a call that ran into its deadline and
+// the deadline itself are then seen in the same order every time.
+func (m *machine) step(now time.Time, in input) []action {
+	m.out = nil
+	m.expire(now)
+	m.take(now, in)
+	return m.out
+}
+
+func (m *machine) take(now time.Time, in input) {
+	switch in := in.(type) {
+	case askStart:
+		m.start(now, in.who)
+	case askRestart:
+		m.restart(now, in.who)
+	case askStop:
+		m.stop(now, in.who)
+	case askLeave:
+		m.leave(now, in)
+	case askReconfigure:
+		m.reconfigure(now, in)
+	case askPing:
+		m.answer(in.who, nil)
+	case hurry:
+		m.hurry(now)
+	case withdraw:
+		m.withdraw(in.who)
+	default:
+		m.takeAnswer(now, in)
+	}
+}
+
+// takeAnswer passes an input to the launch it belongs to. One that belongs to none is late and can do no harm.
+func (m *machine) takeAnswer(now time.Time, in input) {
+	n, apply := m.reading(now, in)
+	for _, l := range m.launches {
+		if l.n == n {
+			apply(l)
+			return
+		}
+	}
+}
+
+func (m *machine) reading(now time.Time, in input) (int, func(*launch)) {
+	switch in := in.(type) {
+	case prepared:
+		return in.n, func(l *launch) { m.prepared(now, l, in.err) }
+	case started:
+		return in.n, func(l *launch) { m.started(now, l, in.err) }
+	case probed:
+		return in.n, func(l *launch) { m.probed(now, l, in.err) }
+	case signalled:
+		return in.n, func(l *launch) { m.signalled(now, l, in.err) }
+	case killed:
+		return in.n, func(l *launch) { m.killed(l, in.err) }
+	case cleaned:
+		return in.n, func(l *launch) { m.cleaned(now, l, in.err) }
+	case exited:
+		return in.n, func(l *launch) { m.exited(now, l, in.exit) }
+	}
+	return 0, nil
+}
+
+// expire ends what is due at now.
+func (m *machine) expire(now time.Time) {
+	if !m.settleBy.IsZero() && !now.Before(m.settleBy) {
+		m.settle()
+	}
+	if !m.deadline.IsZero() && !now.Before(m.deadline) {
+		m.again(now) // only a backoff has a deadline
+	}
+	for _, l := range append([]*launch(nil), m.launches...) { // a copy: launches come and go meanwhile
+		if l.due(now) {
+			m.overdue(now, l)
+		} else if l.probe.due(now) {
+			m.probeDue(now, l)
+		}
+	}
+}
+
+// nextDeadline is when expire has something to do; zero: never.
+func (m *machine) nextDeadline() time.Time {
+	var first time.Time
+	consider := func(t time.Time) {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	consider(m.settleBy)
+	consider(m.deadline)
+	for _, l := range m.launches {
+		consider(l.deadline)
+		consider(l.probe.at)
+	}
+	return first
+}
+
+// enter is the only place where phase and deadline change.
+func (m *machine) enter(now time.Time, p Phase, deadline time.Time) {
+	if m.phase != p {
+		m.since = now
+	}
+	m.phase, m.deadline = p, deadline
+}
+
+// settle notes that nobody has to wait for this gateway's first readiness any more.
+func (m *machine) settle() { m.settled, m.settleBy = true, time.Time{} }
+
+func (m *machine) do(a action) { m.out = append(m.out, a) }
+
+func (m *machine) emit(now time.Time, e Event) {
+	e.Time, e.Gateway = now, m.name
+	m.do(emit{e})
+}

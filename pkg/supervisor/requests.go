@@ -1,0 +1,198 @@
+package supervisor
+
+import (
+	"errors"
+	"time"
+)
+
+// begin makes the next launch, or waits where a process of an old one may be left: two would serve at once.
+func (m *machine) begin(now time.Time) {
+	m.enter(now, Starting, time.Time{})
+	if !m.settled && m.settleBy.IsZero() {
+		m.settleBy = now.Add(m.policy.StartTimeout)
+	}
+	if m.blocked() {
+		return // forgetting the old one resumes
+	}
+	l := &launch{n: m.next, policy: m.policy, began: now, prepareOwed: true}
+	m.last, m.next = m.next, m.next+1
+	m.launches = append(m.launches, l)
+	m.current = l
+	l.enter(now, preparing)
+	m.do(prepare{l.n, m.revision, l.deadline})
+	m.emit(now, Event{Kind: LaunchPreparing, Launch: l.n})
+}
+
+// anew begins because somebody asked: what went wrong before is forgotten.
+func (m *machine) anew(now time.Time) {
+	m.history = history{}
+	m.begin(now)
+}
+
+// again begins because the policy says so.
+func (m *machine) again(now time.Time) {
+	m.restarts++
+	m.begin(now)
+}
+
+// start makes the gateway run. What is on its way stays on its way.
+func (m *machine) start(now time.Time, who *waiter) {
+	if !m.resume(who) {
+		return
+	}
+	if m.phase == Ready {
+		m.answer(who, nil)
+		return
+	}
+	m.wait(who, untilReady, m.coming())
+	switch {
+	case m.current != nil && !m.current.coming():
+		m.current.planned = true // the next one follows because it was asked for, whatever the policy says
+	case m.current == nil && m.phase != Starting:
+		m.anew(now)
+	}
+}
+
+// restart ends the current launch, if there is one, and begins another.
+func (m *machine) restart(now time.Time, who *waiter) {
+	if !m.resume(who) {
+		return
+	}
+	m.wait(who, untilReady, m.next)
+	m.replace(now)
+}
+
+// reconfigure takes a new revision and policy; they hold from the next launch on.
+func (m *machine) reconfigure(now time.Time, in askReconfigure) {
+	if m.leaves() {
+		m.answer(in.who, ErrUnknownGateway)
+		return
+	}
+	m.revision, m.policy = in.revision, in.policy.withDefaults()
+	m.answer(in.who, nil)
+	if m.goal == toRun {
+		m.replace(now)
+	}
+}
+
+func (m *machine) replace(now time.Time) {
+	switch {
+	case m.current != nil:
+		m.history = history{}
+		m.current.planned = true
+		m.end(now, m.current)
+	case m.phase != Starting:
+		m.anew(now)
+	}
+}
+
+// stop lets the gateway end. Asked again while it is at it, it kills.
+func (m *machine) stop(now time.Time, who *waiter) {
+	again := m.goal != toRun && m.phase == Stopping
+	if !m.leaves() {
+		m.goal = toStop
+	}
+	m.wait(who, untilStopped, 0)
+	m.halt(now)
+	if again {
+		m.hurry(now)
+	}
+}
+
+// leave is stop, and then the machine is done. It is no second stop.
+func (m *machine) leave(now time.Time, in askLeave) {
+	m.goal = max(m.goal, toLeave)
+	if in.abandon {
+		m.goal = toQuit
+	}
+	m.wait(in.who, untilStopped, 0)
+	m.halt(now)
+}
+
+func (m *machine) halt(now time.Time) {
+	m.refuse(untilReady, ErrSuperseded)
+	if m.phase != Stopped {
+		m.enter(now, Stopping, time.Time{})
+	}
+	if m.current != nil {
+		m.current.planned = true
+		m.end(now, m.current)
+	}
+	for _, l := range m.launches {
+		if l.state == leftover && !l.cleanOwed {
+			m.clean(now, l) // one more try, so that the answer is of now
+		}
+	}
+	m.rest(now)
+}
+
+// hurry kills what is on its way out because the gateway is to stop.
+func (m *machine) hurry(now time.Time) {
+	if m.goal == toRun || m.current == nil {
+		return
+	}
+	if m.current.state == cancelling || m.current.state == stopping {
+		m.kill(now, m.current)
+	}
+}
+
+// rest makes the gateway stopped once nothing of it runs and each Clean has had its answer.
+func (m *machine) rest(now time.Time) {
+	if m.goal == toRun || !m.quiet() {
+		return
+	}
+	left := errors.Join(m.leftovers()...)
+	if m.phase != Stopped {
+		m.enter(now, Stopped, time.Time{})
+		m.emit(now, Event{Kind: GatewayStopped, Launch: m.last, Cause: left})
+	}
+	m.settle()
+	if m.goal == toLeave && !m.released {
+		m.released = true
+		m.do(release{})
+	}
+	m.refuse(untilStopped, left)
+	if m.goal == toQuit || m.goal == toLeave && len(m.launches) == 0 {
+		m.do(finish{})
+	}
+}
+
+func (m *machine) quiet() bool {
+	for _, l := range m.launches {
+		if l.state != leftover || l.mayRun {
+			return false
+		}
+	}
+	return true
+}
+
+// resume takes back a stop. It answers false for a gateway that is leaving: that is not taken back.
+func (m *machine) resume(who *waiter) bool {
+	if m.leaves() {
+		m.answer(who, ErrUnknownGateway)
+		return false
+	}
+	m.goal = toRun
+	m.refuse(untilStopped, ErrSuperseded)
+	return true
+}
+
+func (m *machine) leaves() bool { return m.goal == toLeave || m.goal == toQuit }
+
+// blocked says whether a process of an earlier launch may be left.
+func (m *machine) blocked() bool {
+	for _, l := range m.launches {
+		if l.leaving() && l.mayRun {
+			return true
+		}
+	}
+	return false
+}
+
+// coming is the number of the launch that a Start waits for.
+func (m *machine) coming() int {
+	if m.current != nil && m.current.coming() {
+		return m.current.n
+	}
+	return m.next
+}

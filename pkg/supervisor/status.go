@@ -1,0 +1,71 @@
+package supervisor
+
+import "time"
+
+// Phase is what a gateway is doing.
+type Phase string
+
+const (
+	Stopped      Phase = "stopped"       // as asked, until Start
+	Starting     Phase = "starting"      // a launch is on its way to its first good probe, or waits for an old one's processes to be gone
+	Ready        Phase = "ready"         // the first probe was good, and not too many since were bad
+	Backoff      Phase = "backoff"       // waits until Status.Next, then launches again
+	CrashLooping Phase = "crash-looping" // a backoff after three failures in Window with no ResetAfter of readiness between
+	Stopping     Phase = "stopping"      // a launch is on its way out, to stop or to be followed by another
+	Held         Phase = "held"          // waits for a change; not reached yet: deploys need it
+	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Reconfigure
+	Ended        Phase = "ended"         // ended by itself, and its policy wants no other launch
+)
+
+// Status is a snapshot of one gateway.
+type Status struct {
+	Name     string
+	Revision string
+	Phase    Phase
+	Since    time.Time // when the phase began
+	Launch   int       // number of the current launch, else of the last one; 0: none yet
+	Restarts int       // launches that followed an end nobody asked for
+	Failures int       // ends nobody asked for since the last ResetAfter of readiness, or since the last request
+
+	Cause         error     // of the last launch that ended (nil: success, or as asked); of Failed: why it was given up
+	CauseAt       time.Time // zero: none ended yet
+	Next          time.Time // when a backoff ends; zero otherwise
+	StartDeadline time.Time // of the launch being started; zero otherwise
+	ProbeError    error     // the last probe of the current launch, if it failed
+	Settled       bool      // has been ready, failed, ended or stopped once, or has used up its first StartTimeout
+	Leftovers     []error   // what Clean could not remove, one for each launch
+}
+
+// snapshot is a Status and the moment from which on its failures are history: a ready gateway has no reason to
+// wake up then.
+type snapshot struct {
+	Status
+	forgetAt time.Time
+}
+
+func (s snapshot) at(now time.Time) Status {
+	if !s.forgetAt.IsZero() && !now.Before(s.forgetAt) {
+		s.Failures = 0
+	}
+	return s.Status
+}
+
+// snapshot tells the machine's state to the outside.
+func (m *machine) snapshot() *snapshot {
+	s := &snapshot{Status: Status{
+		Name: m.name, Revision: m.revision, Phase: m.phase, Since: m.since,
+		Restarts: m.restarts, Failures: m.history.streak,
+		Cause: m.cause, CauseAt: m.causeAt, Next: m.deadline,
+		Settled: m.settled, Leftovers: m.leftovers(), Launch: m.last,
+	}}
+	if l := m.current; l != nil {
+		s.ProbeError = l.probe.err
+		if l.state == preparing || l.state == starting {
+			s.StartDeadline = l.deadline
+		}
+		if l.state == ready {
+			s.forgetAt = l.since.Add(m.policy.Restart.ResetAfter)
+		}
+	}
+	return s
+}
