@@ -1,0 +1,2 @@
+// Package probe asks one question of a gateway: does it work?
+package probe

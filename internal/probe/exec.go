@@ -1,0 +1,92 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// lastWords is how long output is waited for when the program has ended but
+// something that it started holds its stdout open.
+const lastWords = 200 * time.Millisecond
+
+// Exec returns the probe that runs a program; exit code 0 is good. start makes
+// the command by exec.CommandContext with the context that it is given. Its
+// output is taken here, and it runs in a process group of its own, which is
+// killed as a whole when ctx ends.
+func Exec(start func(ctx context.Context) *exec.Cmd) Probe {
+	return func(ctx context.Context) error {
+		if err := run(ctx, start(ctx)); err != nil {
+			return fmt.Errorf("exec probe: %w", err)
+		}
+		return nil
+	}
+}
+
+func run(ctx context.Context, cmd *exec.Cmd) error {
+	began := time.Now()
+	output := &tail{}
+	cmd.Stdout, cmd.Stderr = output, output
+	ownGroup(cmd)
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		cmd.Cancel() // what it left behind, and it was successful
+		err = nil
+	}
+	if err != nil && ctx.Err() != nil {
+		return withOutput(ended(ctx, began), output)
+	}
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return withOutput(exited(exit), output)
+	}
+	return err
+}
+
+// ownGroup makes the end of the context the end of all that cmd started: of
+// nsenter, which execs nothing but forks, the child is what matters. The number
+// of a group is not given out again while a member lives.
+func ownGroup(cmd *exec.Cmd) {
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid = true
+	cmd.WaitDelay = lastWords
+	cmd.Cancel = func() error {
+		err := unix.Kill(-cmd.Process.Pid, unix.SIGKILL)
+		if errors.Is(err, unix.ESRCH) {
+			return os.ErrProcessDone
+		}
+		return err
+	}
+}
+
+// exited tells code and signal apart.
+func exited(exit *exec.ExitError) error {
+	status, ok := exit.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
+		return fmt.Errorf("killed by %s", unix.SignalName(status.Signal()))
+	}
+	return fmt.Errorf("exit code %d", exit.ExitCode())
+}
+
+func withOutput(err error, output *tail) error {
+	if len(output.bytes) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, excerpt(output.bytes))
+}
+
+// tail keeps the last maxExcerpt bytes: errors come last.
+type tail struct{ bytes []byte }
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.bytes = append(t.bytes, p[max(0, len(p)-maxExcerpt):]...)
+	t.bytes = append(t.bytes[:0], t.bytes[max(0, len(t.bytes)-maxExcerpt):]...)
+	return len(p), nil
+}
