@@ -174,6 +174,9 @@ func openBeneath(dir *os.File, path string, flags uint64) (*os.File, error) {
 		Flags:   flags | unix.O_CLOEXEC | unix.O_NOFOLLOW,
 		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
 	})
+	if errors.Is(err, unix.EXDEV) { // whose text speaks of links
+		return nil, fmt.Errorf("something is mounted there: %w", err)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -23,7 +23,7 @@ func (e *eraser) unlinkOrOpen(parent *os.File, n *node, name string) (dir *os.Fi
 			return dir, false
 		}
 		if !errors.Is(openErr, unix.ENOTDIR) && !errors.Is(openErr, unix.ELOOP) && !errors.Is(openErr, unix.ENOENT) {
-			e.fail("remove", n, explainMount(openErr))
+			e.fail("remove", n, openErr)
 			return nil, true
 		}
 		if !errors.Is(err, unix.EISDIR) {
@@ -77,12 +77,4 @@ func widen(dir *os.File) {
 	if unix.Fstat(int(dir.Fd()), &st) == nil && st.Mode&0o700 != 0o700 {
 		_ = unix.Fchmod(int(dir.Fd()), 0o700)
 	}
-}
-
-// explainMount adds what EXDEV means here; its own text speaks of links.
-func explainMount(err error) error {
-	if errors.Is(err, unix.EXDEV) {
-		return fmt.Errorf("something is mounted there: %w", err)
-	}
-	return err
 }

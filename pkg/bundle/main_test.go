@@ -1,0 +1,159 @@
+package bundle
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// The test binary is also what some tests run: see the roles.
+const (
+	roleHelper  = "role-helper"
+	rolePayload = "role-payload"
+	innerEnv    = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
+)
+
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch os.Args[1] {
+		case roleHelper:
+			if err := HelperMain(context.Background(), os.Args[2:]); err != nil {
+				os.Exit(1)
+			}
+			os.Exit(0)
+		case rolePayload:
+			payload()
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// payload is the program in the container. It says what it sees, and ends by
+// SIGTERM.
+func payload() {
+	terminate := make(chan os.Signal, 1)
+	signal.Notify(terminate, syscall.SIGTERM)
+	hostname, _ := os.Hostname()
+	cwd, _ := os.Getwd()
+	fmt.Printf("hostname %s\ncwd %s\nargs %v\nenv %v\nuid %d gid %d pid %d\n",
+		hostname, cwd, os.Args[1:], os.Environ(), os.Getuid(), os.Getgid(), os.Getpid())
+	for _, path := range []string{"/written", "/tmp/written", "/dev/shm/written", "/ro/written", "/rw/written", "/sys/written", "/proc/sys/kernel/hostname"} {
+		err := os.WriteFile(path, []byte("x"), 0o600)
+		fmt.Printf("write %s: %v\n", path, err == nil)
+	}
+	for _, path := range []string{"/proc/kcore", "/etc/resolv.conf", "/proc/interrupts"} {
+		data, err := readSome(path)
+		fmt.Printf("read %s: %d bytes %v\n", path, len(data), err == nil)
+	}
+	_, _, errno := syscall.Syscall(syscall.SYS_UNSHARE, syscall.CLONE_NEWUTS, 0, 0)
+	fmt.Printf("unshare: %v\nend of report\n", errno)
+	<-terminate
+}
+
+func readSome(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, 100))
+}
+
+// Ids of a user and of one more group of his that this machine gives nobody.
+const testUID, testGroup = 64123, 64124
+
+// asUser reports whether the test goes on here. As root it does not: root may do
+// everything, which is what such a test is not about, so the test is run again
+// as another user, and its verdict is this one's.
+func asUser(t *testing.T) bool {
+	t.Helper()
+	if os.Getuid() != 0 || os.Getenv(innerEnv) != "" {
+		return true
+	}
+	rerun(t, &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: testUID, Gid: testUID, Groups: []uint32{testGroup}}})
+	return false
+}
+
+// asMounter reports whether the test goes on here: in a mount namespace of its
+// own, where it may mount a tmpfs and nobody else sees it.
+func asMounter(t *testing.T) bool {
+	t.Helper()
+	if os.Getenv(innerEnv) != "" {
+		return true
+	}
+	rerun(t, &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}},
+	})
+	return false
+}
+
+func rerun(t *testing.T, attr *syscall.SysProcAttr) {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bundle-rerun-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { exec.Command("rm", "-rf", dir).Run() })
+	binary := filepath.Join(dir, "bundle.test")
+	copyExecutable(t, binary)
+	tmp := filepath.Join(dir, "tmp")
+	if err := os.Mkdir(tmp, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if attr.Credential != nil {
+		if err := os.Chown(tmp, testUID, testUID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(binary, "-test.v", "-test.count=1", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
+	cmd.Dir, cmd.SysProcAttr = dir, attr
+	cmd.Env = append(os.Environ(), innerEnv+"=1", "TMPDIR="+tmp)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
+		t.Fatalf("in another process: %v\n%s", err, out)
+	}
+}
+
+func copyExecutable(t *testing.T, path string) {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// helperOptions let Copy run this binary as its helper.
+func helperOptions(t *testing.T) CopyOptions {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return CopyOptions{Helper: []string{exe, roleHelper}, UID: os.Getuid(), GID: os.Getgid()}
+}
+
+func atoi(t *testing.T, s string) int {
+	t.Helper()
+	n, err := strconv.Atoi(strings.TrimSpace(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}

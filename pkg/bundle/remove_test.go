@@ -1,0 +1,202 @@
+package bundle
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+func TestRemoveAnyMode(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	for _, mode := range []fs.FileMode{0, 0o100, 0o200, 0o400, 0o500, 0o600, 0o077} {
+		t.Run(fmt.Sprintf("%04o", mode), func(t *testing.T) {
+			dir := scratch(t)
+			at := func(name string) string { return filepath.Join(dir, "tree", name) }
+			must(t, os.MkdirAll(at("a/b/c"), 0o755), os.MkdirAll(at("a/empty"), 0o755), os.WriteFile(at("a/b/f"), nil, 0))
+			for _, name := range []string{"a/b/c", "a/empty", "a/b", "a", "."} {
+				must(t, os.Chmod(at(name), mode))
+			}
+			if err := Remove(context.Background(), dir, "tree"); err != nil {
+				t.Error(err)
+			}
+			onlyHolds(t, dir)
+		})
+	}
+}
+
+func TestRemoveIsIdempotent(t *testing.T) {
+	dir := scratch(t)
+	must(t, os.Mkdir(filepath.Join(dir, "tree"), 0o755))
+	for range 3 {
+		must(t, Remove(context.Background(), dir, "tree"))
+	}
+	must(t, Remove(context.Background(), filepath.Join(dir, "gone"), "tree"))
+}
+
+func TestRemoveWantsAName(t *testing.T) {
+	dir := scratch(t)
+	must(t, os.MkdirAll(filepath.Join(dir, "a/b"), 0o755))
+	for _, name := range []string{"", ".", "..", "a/b", "/", "a/", "a\x00"} {
+		if Remove(context.Background(), dir, name) == nil {
+			t.Errorf("%q was taken", name)
+		}
+	}
+	must(t, Remove(context.Background(), filepath.Join(dir, "a"), "b")) // was never touched
+}
+
+func TestRemoveOfOtherKinds(t *testing.T) {
+	dir := scratch(t)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.MkdirAll(at("kept/inner"), 0o500), os.Symlink(at("kept"), at("link")), os.Symlink("gone", at("dangling")),
+		os.WriteFile(at("file"), nil, 0), unix.Mkfifo(at("fifo"), 0))
+	for _, name := range []string{"link", "dangling", "file", "fifo"} {
+		must(t, Remove(context.Background(), dir, name))
+	}
+	onlyHolds(t, dir, "kept")
+	onlyHolds(t, at("kept"), "inner")
+}
+
+// The links of a tree lead everywhere; what they lead to stays as it is.
+func TestRemoveFollowsNoLink(t *testing.T) {
+	dir := scratch(t)
+	outside := filepath.Join(dir, "outside")
+	must(t, os.MkdirAll(filepath.Join(outside, "d"), 0o755), os.WriteFile(filepath.Join(outside, "d/f"), []byte("x"), 0o600))
+	must(t, os.Chmod(outside, 0o500))
+	before := describe(t, outside)
+	tree := filepath.Join(dir, "tree")
+	must(t, os.MkdirAll(filepath.Join(tree, "a"), 0o755))
+	for i, target := range []string{outside, "../outside", "../../outside/d", "..", "/", "."} {
+		must(t, os.Symlink(target, filepath.Join(tree, fmt.Sprint(i))), os.Symlink(target, filepath.Join(tree, "a", fmt.Sprint(i))))
+	}
+	must(t, Remove(context.Background(), dir, "tree"))
+	sameTree(t, before, describe(t, outside))
+}
+
+// Deeper than a path can name, with a handful of descriptors.
+func TestRemoveOfAnyDepth(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	dir := scratch(t)
+	must(t, os.Mkdir(filepath.Join(dir, "tree"), 0o755))
+	deep(t, filepath.Join(dir, "tree"), "deep", 5000)
+	var limit unix.Rlimit
+	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
+	limit.Cur = maxOpenLevels + 32
+	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
+	if err := Remove(context.Background(), dir, "tree"); err != nil {
+		t.Error(err)
+	}
+	onlyHolds(t, dir)
+}
+
+func TestRemoveGoesOnAndNamesWhatIsLeft(t *testing.T) {
+	if !asMounter(t) {
+		return
+	}
+	dir := scratch(t)
+	at := func(name string) string { return filepath.Join(dir, "tree", name) }
+	must(t, os.MkdirAll(at("a/mnt"), 0o755), os.MkdirAll(at("b/c"), 0o755), os.MkdirAll(at("z/mnt"), 0o755))
+	for _, mount := range []string{"a/mnt", "z/mnt"} {
+		must(t, unix.Mount("tmpfs", at(mount), "tmpfs", 0, ""), os.WriteFile(at(mount+"/kept"), nil, 0o600))
+		t.Cleanup(func() { must(t, unix.Unmount(at(mount), unix.MNT_DETACH)) })
+	}
+	must(t, os.WriteFile(at("b/c/bound"), nil, 0o600), os.WriteFile(at("b/f"), nil, 0o600),
+		unix.Mount(at("b/f"), at("b/c/bound"), "", unix.MS_BIND, ""))
+	t.Cleanup(func() { unix.Unmount(at("b/c/bound"), unix.MNT_DETACH) })
+
+	err := Remove(context.Background(), dir, "tree")
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, left := range []string{"a/mnt: something is mounted", "z/mnt: something is mounted", "b/c/bound: something is mounted"} {
+		if !strings.Contains(err.Error(), at(left)) {
+			t.Errorf("%q does not name %s", err, left)
+		}
+	}
+	if strings.Count(err.Error(), "\n") != 2 {
+		t.Errorf("more errors than causes: %q", err)
+	}
+	onlyHolds(t, at("."), "a", "b", "z")
+	onlyHolds(t, at("b"), "c")
+	onlyHolds(t, at("a/mnt"), "kept")
+}
+
+func TestRemoveBoundsItsErrors(t *testing.T) {
+	if !asMounter(t) {
+		return
+	}
+	dir := scratch(t)
+	must(t, os.Mkdir(filepath.Join(dir, "tree"), 0o755))
+	for i := range maxErrors + 5 {
+		path := filepath.Join(dir, "tree", fmt.Sprint(i))
+		must(t, os.Mkdir(path, 0o755), unix.Mount("tmpfs", path, "tmpfs", 0, ""))
+		t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
+	}
+	err := Remove(context.Background(), dir, "tree")
+	if err == nil || !strings.Contains(err.Error(), "and 5 errors more") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRemoveStopsWithItsContext(t *testing.T) {
+	dir := scratch(t)
+	must(t, os.Mkdir(filepath.Join(dir, "tree"), 0o755))
+	for i := range 20 {
+		must(t, os.WriteFile(filepath.Join(dir, "tree", fmt.Sprint(i)), nil, 0o600))
+	}
+	if err := Remove(&countdown{context.Background(), 10}, dir, "tree"); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	left, err := os.ReadDir(filepath.Join(dir, "tree"))
+	must(t, err)
+	if len(left) == 0 || len(left) == 20 {
+		t.Errorf("%d of 20 left", len(left))
+	}
+	must(t, Remove(context.Background(), dir, "tree"))
+}
+
+// A process swaps a directory of the tree with a symbolic link while it is
+// removed. What the link leads to keeps its entries and its mode, which shows
+// that no chmod went there.
+func TestRemoveWhileLinksAreSwapped(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	dir := scratch(t)
+	at := func(name string) string { return filepath.Join(dir, name) }
+	must(t, os.MkdirAll(at("outside/inner"), 0o755), os.WriteFile(at("outside/inner/f"), nil, 0o600), os.Chmod(at("outside"), 0o500))
+	before := describe(t, at("outside"))
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			os.Mkdir(at("tree"), 0o700)
+			os.Mkdir(at("tree/d"), 0o300)
+			os.Symlink(at("outside"), at("tree/l"))
+			unix.Renameat2(unix.AT_FDCWD, at("tree/d"), unix.AT_FDCWD, at("tree/l"), unix.RENAME_EXCHANGE)
+		}
+	}()
+	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
+		Remove(context.Background(), dir, "tree") // may well fail: somebody is at work in it
+	}
+	close(stop)
+	<-stopped
+	must(t, Remove(context.Background(), dir, "tree"))
+	sameTree(t, before, describe(t, at("outside")))
+}
