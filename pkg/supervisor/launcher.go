@@ -31,10 +31,6 @@ type Launcher interface {
 	// supervisor goes on to Kill.
 	Signal(ctx context.Context, n int, signal syscall.Signal) error
 
-	// Freeze stops (true) or resumes (false) every process of the launch without ending it. Not asked yet:
-	// standbys need it.
-	Freeze(ctx context.Context, n int, frozen bool) error
-
 	// Kill ends everything in the container at once. Nil: done or on its way, or there was nothing; the Exit is
 	// what counts. It may be asked again, and also while Prepare is still at work.
 	Kill(ctx context.Context, n int) error

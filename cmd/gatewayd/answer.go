@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// The methods here make the daemon a control.Daemon.
+
+// Status answers from memory.
+func (d *daemon) Status(context.Context) control.Report {
+	states := d.supervisor.Status()
+	report := control.Report{Version: version, Pid: os.Getpid(), Gateways: make([]control.Gateway, len(states))}
+	for i, state := range states {
+		report.Gateways[i] = d.describeGateway(state)
+	}
+	return report
+}
+
+func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
+	entry, _ := d.gateways.get(s.Name)
+	g := control.Gateway{
+		Name: s.Name, Phase: string(s.Phase), Since: s.Since, Ready: s.Phase == supervisor.Ready,
+		Launch: s.Launch, Restarts: s.Restarts, Failures: s.Failures, Revision: s.Revision,
+		CauseAt: s.CauseAt, Next: s.Next,
+		Cause: text(s.Cause), ProbeError: text(s.ProbeError),
+		Bare: entry.config.Isolation.Bare,
+	}
+	for _, left := range s.Leftovers {
+		g.Leftovers = append(g.Leftovers, left.Error())
+	}
+	if entry.launcher != nil {
+		info := entry.launcher.Info(s.Launch)
+		g.ID, g.Pid, g.Posture = info.ID, info.Pid, entry.launcher.Posture()
+	}
+	if !g.Bare {
+		g.Runtime, g.RuntimeVersion, g.RuntimePath = d.binary.Name, d.binary.Version, d.binary.Path
+	}
+	return g
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// Start ends an operator's stop, a backoff or a failure.
+func (d *daemon) Start(ctx context.Context, name string) error {
+	return d.resume(ctx, name, d.supervisor.Start)
+}
+
+// Restart gives a gateway a new launch.
+func (d *daemon) Restart(ctx context.Context, name string) error {
+	return d.resume(ctx, name, d.supervisor.Restart)
+}
+
+func (d *daemon) resume(ctx context.Context, name string, how func(context.Context, string) error) error {
+	if err := d.known(name); err != nil {
+		return err
+	}
+	if err := d.unhold(name); err != nil {
+		return err
+	}
+	return how(ctx, name)
+}
+
+// Stop holds until Start, also over a restart: it is written down first, so
+// that a crash in between does not undo it.
+func (d *daemon) Stop(ctx context.Context, name string) error {
+	if err := d.known(name); err != nil {
+		return err
+	}
+	if err := d.hold(name); err != nil {
+		return err
+	}
+	return d.supervisor.Stop(ctx, name)
+}
+
+func (d *daemon) known(name string) error {
+	if _, ok := d.gateways.get(name); !ok {
+		return &control.Error{Code: control.CodeUnknownGateway, Message: fmt.Sprintf("no gateway is called %q", name)}
+	}
+	return nil
+}
+
+// Reload reads the configuration again and returns the verdict.
+func (d *daemon) Reload(ctx context.Context) error {
+	err := d.reload(ctx)
+	var code codeError
+	if errors.As(err, &code) && code.Code == exitConfig {
+		return &control.Error{Code: control.CodeConfig, Message: err.Error()}
+	}
+	return err
+}

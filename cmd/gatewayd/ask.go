@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/launch"
+)
+
+// client reaches the gatewayd of this user. GATEWAYD_INSTANCE names another
+// kind of it, such as a running demo.
+func client() (*control.Client, error) {
+	name := os.Getenv("GATEWAYD_INSTANCE")
+	if name == "" {
+		name = "gatewayd"
+	}
+	dirs, err := launch.Directories(name, os.Geteuid(), os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	return control.Dial(dirs.ControlSocket()), nil
+}
+
+// ask runs one question to the daemon; Ctrl-C takes it back.
+func ask(question func(context.Context, *control.Client) error) error {
+	c, err := client()
+	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	return question(ctx, c)
+}
+
+func statusCommand() *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "status [--json] [NAME]",
+		Short: "Show the gateways",
+		Long: `Status shows each gateway, or the one called NAME. It exits 0 when all shown are
+ready, 3 when one is not, and 4 when no gatewayd runs.`,
+		Example: "  gatewayd status\n  gatewayd status --json web",
+		Args:    maximumArgs(1),
+		RunE: func(command *cobra.Command, args []string) error {
+			return ask(func(ctx context.Context, c *control.Client) error {
+				return status(ctx, c, command.OutOrStdout(), asJSON, args)
+			})
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return command
+}
+
+func status(ctx context.Context, c *control.Client, w io.Writer, asJSON bool, names []string) error {
+	report, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	if len(names) == 1 {
+		if report.Gateways, err = only(report.Gateways, names[0]); err != nil {
+			return err
+		}
+	}
+	if asJSON {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(report)
+	} else {
+		err = control.WriteTable(w, report, time.Now())
+	}
+	if err == nil && !report.Ready() {
+		err = codeError{Code: exitNotReady}
+	}
+	return err
+}
+
+func only(gateways []control.Gateway, name string) ([]control.Gateway, error) {
+	for _, g := range gateways {
+		if g.Name == name {
+			return []control.Gateway{g}, nil
+		}
+	}
+	return nil, fmt.Errorf("no gateway is called %q", name)
+}
+
+func startCommand() *cobra.Command {
+	return gatewayCommand("start", "Start a gateway that was stopped, failed or waits",
+		`Start returns when the gateway is ready, and fails with the cause when its first
+launch does. It ends a stop that holds, and a backoff.`, (*control.Client).Start)
+}
+
+func stopCommand() *cobra.Command {
+	return gatewayCommand("stop", "Stop a gateway",
+		`Stop returns when the gateway has stopped and nothing of it is left. It holds
+until start, also over a restart of gatewayd.`, (*control.Client).Stop)
+}
+
+func restartCommand() *cobra.Command {
+	return gatewayCommand("restart", "Restart a gateway",
+		`Restart ends the running launch as stop would, and returns when the next one is
+ready.`, (*control.Client).Restart)
+}
+
+func gatewayCommand(verb, short, long string, do func(*control.Client, context.Context, string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: verb + " NAME", Short: short, Long: long,
+		Example: "  gatewayd " + verb + " web",
+		Args:    exactArgs("NAME"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			return ask(func(ctx context.Context, c *control.Client) error { return do(c, ctx, args[0]) })
+		},
+	}
+}
+
+func reloadCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Read the configuration again",
+		Long: `Reload has the daemon read its configuration again and waits for the verdict.
+Gateways that did not change are not touched, changed ones restart, new ones
+start, removed ones stop. A faulty file changes nothing: exit 78.`,
+		Example: "  gatewayd reload",
+		Args:    exactArgs(),
+		RunE: func(*cobra.Command, []string) error {
+			return ask(func(ctx context.Context, c *control.Client) error { return c.Reload(ctx) })
+		},
+	}
+}

@@ -1,0 +1,227 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/systemd"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+const (
+	sweepTime    = 30 * time.Second
+	callTime     = 10 * time.Second
+	farewellTime = 2 * time.Second // for the journal to take the last records
+)
+
+// daemonOptions is what tells one kind of daemon from another.
+type daemonOptions struct {
+	name      string // of its directories
+	temporary bool   // its directories go with it
+	load      func(environment) (*config.Config, error)
+	prepare   func(launch.Dirs) error                 // before the first launch; may be nil
+	ready     func(runtime.Binary, []control.Gateway) // called once, when all is ready; may be nil
+}
+
+// daemon joins what one running gatewayd consists of.
+type daemon struct {
+	options    daemonOptions
+	env        environment
+	log        *zap.Logger
+	level      zap.AtomicLevel
+	sink       *journal.Sink // nil on a terminal
+	writeLine  journal.Writer
+	host       *launch.Host
+	binary     runtime.Binary // the runtime that was chosen
+	lock       *launch.Lock
+	notifier   systemd.Notifier
+	supervisor *supervisor.Supervisor
+	gateways   gateways
+	signals    *signals
+	reloading  sync.Mutex // one reload at a time
+	wanted     string     // the runtime that the configuration names
+}
+
+// runDaemon runs until it is asked to end, and returns what its exit code says.
+func runDaemon(o daemonOptions) error {
+	// First of all: a SIGTERM is obeyed at every moment from here on.
+	s := catchSignals()
+	defer s.stop()
+	env, err := captureEnvironment()
+	if err != nil {
+		return err
+	}
+	c, err := o.load(env)
+	if err != nil {
+		return err
+	}
+	d := &daemon{options: o, env: env, signals: s}
+	d.openLog(c.LogLevel)
+	defer d.closeLog()
+	return d.run(c)
+}
+
+func (d *daemon) run(c *config.Config) error {
+	err := d.open(c)
+	if err == nil {
+		err = d.serve(c)
+	}
+	if d.signals.context().Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // asked to end before it was up: that is no failure
+	}
+	if closeErr := d.close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	if err != nil {
+		d.log.Error("gatewayd ends", event("daemon-stopped"), zap.Error(err))
+		return err
+	}
+	d.log.Info("gatewayd ends", event("daemon-stopped"))
+	return nil
+}
+
+// open takes hold of everything that the daemon needs, and makes it clean.
+func (d *daemon) open(c *config.Config) error {
+	cgroup, err := d.isolate()
+	if err != nil {
+		return err
+	}
+	d.log.Info("gatewayd "+version+" starts", event("daemon-started"), zap.Int("gateways", len(c.Gateways)))
+	if err := d.takeDirectories(cgroup); err != nil {
+		return err
+	}
+	if err := d.openRuntime(c); err != nil {
+		return err
+	}
+	if err := d.sweep(); err != nil {
+		return err
+	}
+	if d.options.prepare != nil {
+		return d.options.prepare(d.host.Dirs)
+	}
+	return nil
+}
+
+// takeDirectories makes them ours alone.
+func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
+	dirs, err := launch.Directories(d.options.name, os.Geteuid(), d.env.get)
+	if err != nil {
+		return err
+	}
+	if err := dirs.Create(os.Geteuid() == 0); err != nil {
+		return err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find own binary: %w", err)
+	}
+	if d.lock, err = dirs.Acquire(); err != nil {
+		return err
+	}
+	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine}
+	return nil
+}
+
+// openRuntime chooses the runtime for the life of this daemon. Without one it
+// fails closed, unless no gateway wants a container.
+func (d *daemon) openRuntime(c *config.Config) error {
+	ctx, cancel := context.WithTimeout(d.signals.context(), callTime)
+	defer cancel()
+	d.wanted = c.Runtime
+	binary, err := runtime.Find(ctx, c.Runtime, d.youkiPlaces())
+	if err != nil {
+		if allBare(c) {
+			return nil
+		}
+		return codeError{exitConfig, err}
+	}
+	d.binary = binary
+	d.host.Runtime, err = runtime.Open(binary, runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime})
+	if err != nil {
+		return err
+	}
+	d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", binary.Name, binary.Version, binary.Path, binary.Why), event("runtime-chosen"))
+	return nil
+}
+
+func allBare(c *config.Config) bool {
+	for _, g := range c.Gateways {
+		if !g.Isolation.Bare {
+			return false
+		}
+	}
+	return true
+}
+
+// youkiPlaces are where make install and make setup put youki.
+func (d *daemon) youkiPlaces() []string {
+	places := []string{filepath.Join(filepath.Dir(filepath.Dir(d.host.Self)), "libexec", "gatewayd", "youki")}
+	if home := d.env.get("HOME"); filepath.IsAbs(home) {
+		places = append(places, filepath.Join(home, ".cache", "gatewayd", "youki-0.7.0", "bin", "youki"))
+	}
+	return places
+}
+
+// sweep removes what an earlier gatewayd left. What it cannot remove is no
+// reason not to start: it is reported, and tried again next time.
+func (d *daemon) sweep() error {
+	ctx, cancel := context.WithTimeout(d.signals.context(), sweepTime)
+	defer cancel()
+	ids, err := d.host.Sweep(ctx)
+	for _, id := range ids {
+		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
+	}
+	if err != nil {
+		d.log.Warn("sweep is incomplete; the next start tries again", event("sweep-cleaned"), zap.Error(err))
+	}
+	return d.signals.context().Err()
+}
+
+// serve runs the gateways until the daemon is asked to end.
+func (d *daemon) serve(c *config.Config) error {
+	listener, err := control.Listen(d.host.Dirs.ControlSocket())
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d.supervisor = supervisor.New(d.observe)
+	answered := make(chan error, 1)
+	go func() { answered <- control.Serve(ctx, listener, d) }()
+	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
+	for _, g := range c.Gateways {
+		if err := d.add(g); err != nil {
+			return errors.Join(err, d.shutdown())
+		}
+	}
+	err = d.watch()
+	err = errors.Join(err, d.shutdown())
+	cancel()
+	return errors.Join(err, <-answered)
+}
+
+// close gives everything up, in the reverse order of open.
+func (d *daemon) close() error {
+	if d.lock == nil {
+		return nil
+	}
+	var errs []error
+	if d.host != nil && d.options.temporary {
+		ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
+		defer cancel()
+		errs = append(errs, d.host.Dirs.Remove(ctx))
+	}
+	return errors.Join(append(errs, d.lock.Release())...)
+}

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/cobra/doc"
+
+	"github.com/gatewayd/gatewayd/internal/example"
+	"github.com/gatewayd/gatewayd/internal/inside"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+)
+
+// hiddenCommands are not for people: what gatewayd starts itself as, inside and
+// on the way into a container, and what its packaging needs.
+func hiddenCommands() []*cobra.Command {
+	hook := hidden("hook", "bodies of OCI hooks", nil)
+	hook.RunE = nil
+	hook.AddCommand(hidden("loopback", "bring lo up", func([]string) error { return inside.LoopbackUp() }))
+	return []*cobra.Command{
+		exampleCommand(), hook, manCommand(),
+		hidden("init", "be PID 1 of a container", runInit),
+		hidden("confine", "drop all capabilities and become a program", func(argv []string) error {
+			err := inside.Confine(argv)
+			return codeError{inside.Code(err), err}
+		}),
+		hidden("stage", "copy what only a user namespace can read", func(args []string) error {
+			return bundle.HelperMain(context.Background(), args)
+		}),
+	}
+}
+
+// hidden passes its arguments on as they are: they belong to another program.
+func hidden(name, short string, run func([]string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: name, Short: short, Hidden: true, DisableFlagParsing: true,
+		RunE: func(_ *cobra.Command, args []string) error { return run(args) },
+	}
+}
+
+func runInit(argv []string) error {
+	code, err := inside.Init(argv)
+	if err != nil {
+		return codeError{inside.Code(err), err}
+	}
+	if code == 0 {
+		return nil
+	}
+	return codeError{Code: code}
+}
+
+func exampleCommand() *cobra.Command {
+	var address string
+	command := &cobra.Command{
+		Use: "example-gateway", Short: "Be the example gateway", Hidden: true, Args: exactArgs(),
+		RunE: func(*cobra.Command, []string) error {
+			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+			defer stop()
+			return example.Run(ctx, example.Options{Address: address, Log: os.Stderr})
+		},
+	}
+	command.Flags().StringVar(&address, "address", "127.0.0.1:8090", "where it listens, unless it inherits a socket")
+	return command
+}
+
+func manCommand() *cobra.Command {
+	return hidden("man", "write the manual pages to a directory", func(args []string) error {
+		if len(args) != 1 {
+			return usageError{fmt.Errorf("usage: gatewayd man DIRECTORY")}
+		}
+		header := &doc.GenManHeader{Section: "1", Source: "gatewayd " + version, Manual: "gatewayd"}
+		root := rootCommand()
+		root.DisableAutoGenTag = true
+		return doc.GenManTree(root, header, args[0])
+	})
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Example: "  gatewayd version", Args: exactArgs(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(command.OutOrStdout(), "gatewayd", version)
+			return err
+		},
+	}
+}

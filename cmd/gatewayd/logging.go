@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// event names what a record tells of, for EVENT= and MESSAGE_ID= of the journal.
+func event(name string) zap.Field { return zap.String("event", name) }
+
+// openLog logs to the journal where stderr leads there, else to the terminal.
+func (d *daemon) openLog(level string) {
+	parsed, err := zapcore.ParseLevel(level)
+	if err != nil {
+		parsed = zapcore.InfoLevel // the configuration was checked; a level it knows and zap does not
+	}
+	d.level = zap.NewAtomicLevelAt(parsed)
+	if d.env.systemd.Journal {
+		d.sink = journal.NewSink(journal.Journald())
+		d.log = zap.New(journal.NewCore(d.level, d.sink))
+		d.writeLine = d.sink.WriteLine
+		return
+	}
+	terminal := zapcore.Lock(os.Stderr) // one lock, so that records and lines do not mix
+	d.log = zap.New(journal.NewConsole(d.level, terminal))
+	d.writeLine = journal.ConsoleLines(terminal)
+}
+
+func (d *daemon) closeLog() {
+	if d.sink == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
+	defer cancel()
+	_ = d.sink.Close(ctx) // there is nowhere left to say that the log is gone
+}
+
+// observe logs what the supervisor does. It is called by the gateways' loops.
+func (d *daemon) observe(e supervisor.Event) {
+	fields := []zap.Field{event(string(e.Kind)), zap.String("gateway", e.Gateway)}
+	if e.Launch > 0 {
+		fields = append(fields, zap.Int("launch", e.Launch))
+		if id := d.gateways.info(e.Gateway, e.Launch).ID; id != "" {
+			fields = append(fields, zap.String("container_id", id))
+		}
+	}
+	if e.After > 0 {
+		fields = append(fields, zap.Duration("after", e.After))
+	}
+	if !e.Next.IsZero() {
+		fields = append(fields, zap.Time("next", e.Next))
+	}
+	if e.Cause != nil {
+		fields = append(fields, zap.NamedError("cause", e.Cause))
+	}
+	level, message := describe(e)
+	d.log.Log(level, message, fields...)
+	if e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway) {
+		d.log.Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
+			event("bare-warning"), zap.String("gateway", e.Gateway), zap.Int("launch", e.Launch))
+	}
+}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+)
+
+func reapCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reap",
+		Short: "Remove what a dead gatewayd left (the unit's ExecStopPost=)",
+		Long: `Reap ends the processes and removes the containers, cgroups, secrets and trees of
+a gatewayd that was killed. One that runs is left alone: exit 1. Persistent data
+of the gateways stays.`,
+		Example: "  gatewayd reap",
+		Args:    exactArgs(),
+		RunE:    func(*cobra.Command, []string) error { return reap() },
+	}
+}
+
+func reap() error {
+	s := catchSignals()
+	defer s.stop()
+	env, err := captureEnvironment()
+	if err != nil {
+		return err
+	}
+	d := &daemon{options: daemonOptions{name: "gatewayd"}, env: env, signals: s}
+	d.openLog("info")
+	defer d.closeLog()
+	return d.reap()
+}
+
+// reap is a sweep without a daemon behind it.
+func (d *daemon) reap() error {
+	if err := d.takeDirectories(unitCgroup()); err != nil {
+		return err
+	}
+	defer func() { _ = d.lock.Release() }()
+	if err := d.openRuntime(&config.Config{Runtime: "auto"}); err != nil {
+		d.log.Warn("no runtime to remove containers by; they are removed without it", zap.Error(err))
+	}
+	return d.sweep()
+}
+
+// unitCgroup is the cgroup of the unit whose ExecStopPost= this is; nil where
+// there is none, and then the kernel has nothing of the unit left either.
+func unitCgroup() *runtime.Cgroup {
+	cgroup, err := runtime.Delegated()
+	if err != nil {
+		return nil
+	}
+	return cgroup
+}

@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// signals turns what the process is sent into what the daemon waits for.
+type signals struct {
+	received chan os.Signal
+	reload   chan struct{} // SIGHUP
+	hurry    chan struct{} // closed at the second SIGTERM or SIGINT
+	ctx      context.Context
+	end      context.CancelFunc // at the first one
+}
+
+func catchSignals() *signals {
+	s := &signals{
+		received: make(chan os.Signal, 8),
+		reload:   make(chan struct{}, 1),
+		hurry:    make(chan struct{}),
+	}
+	s.ctx, s.end = context.WithCancel(context.Background())
+	signal.Notify(s.received, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	go s.sort()
+	return s
+}
+
+// context ends when the daemon is asked to.
+func (s *signals) context() context.Context { return s.ctx }
+
+func (s *signals) stop() {
+	signal.Stop(s.received)
+	close(s.received)
+	s.end()
+}
+
+func (s *signals) sort() {
+	ends := 0
+	for received := range s.received {
+		if received == syscall.SIGHUP {
+			select {
+			case s.reload <- struct{}{}:
+			default: // one is pending, which will read the newest file
+			}
+			continue
+		}
+		s.end()
+		if ends++; ends == 2 {
+			close(s.hurry)
+		}
+	}
+}

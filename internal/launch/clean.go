@@ -1,0 +1,93 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// clean removes all that the launch owns. The processes come first: while one
+// may be left nothing is taken away under it, and supervisor.ErrRunning says
+// so. After that an error does not stop the rest.
+func (la *launch) clean(ctx context.Context) error {
+	if la.id == "" {
+		return nil // it failed before it owned anything
+	}
+	if err := la.end(ctx); err != nil {
+		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
+	}
+	la.closeEnds()
+	errs := []error{removeSecrets(la.dir), la.reap()}
+	if la.work != nil {
+		errs = append(errs, la.work.remove(ctx))
+	}
+	if la.leaf != nil {
+		errs = append(errs, la.leaf.Remove(ctx))
+	}
+	errs = append(errs, bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	// Last, since it is what a later sweep knows the launch by.
+	return bundle.Remove(ctx, la.host.Dirs.Launches(), la.id)
+}
+
+// end makes sure that no process of the launch is left.
+func (la *launch) end(ctx context.Context) error {
+	if la.process == nil {
+		return la.kill(ctx)
+	}
+	// Also when the process has ended: of a container nothing can be left then,
+	// but a bare one may have left others.
+	if err := la.kill(ctx); err != nil {
+		return err
+	}
+	select {
+	case <-la.ended:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("wait for pid %d: %w", la.process.Pid(), ctx.Err())
+	}
+}
+
+// closeEnds gives up our ends of what the program was connected to.
+func (la *launch) closeEnds() {
+	if la.output != nil {
+		done, cancel := context.WithCancel(context.Background())
+		cancel() // await has waited for the last words; what never ran has none
+		_ = la.output.Close(done)
+	}
+	if la.notify != nil {
+		_ = la.notify.Close()
+	}
+	if la.leafDir != nil {
+		_ = la.leafDir.Close()
+	}
+}
+
+// reap takes the exit status away from the kernel: only now, so that it is
+// there for whoever owns the process until the end.
+func (la *launch) reap() error {
+	if la.process == nil || la.reaped {
+		return nil
+	}
+	if err := la.process.Reap(); err != nil {
+		return err
+	}
+	la.reaped = true
+	la.host.children.remove(la.process.Pid())
+	return nil
+}
+
+func removeSecrets(dir string) error {
+	err := os.Remove(filepath.Join(dir, "config.json"))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}

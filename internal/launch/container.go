@@ -1,0 +1,128 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// container is the workload of a launch that the runtime isolates.
+type container struct {
+	runtime *runtime.Runtime
+	id      string
+	created *runtime.Container
+}
+
+func (c *container) start(ctx context.Context) (*runtime.Process, error) {
+	if err := c.created.Start(ctx); err != nil {
+		return nil, err
+	}
+	return c.created.Process(), nil
+}
+
+func (c *container) remove(ctx context.Context) error { return c.runtime.Delete(ctx, c.id) }
+
+func (c *container) words() string {
+	if c.created == nil {
+		return ""
+	}
+	return c.created.Words()
+}
+
+// create writes config.json and has the runtime make the container, which is
+// then blocked before its program starts.
+func (la *launch) create(ctx context.Context) error {
+	spec, err := la.spec()
+	if err != nil {
+		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	}
+	if err := bundle.WriteConfig(la.dir, spec); err != nil {
+		return err
+	}
+	work := &container{runtime: la.host.Runtime, id: la.id}
+	la.work = work // from here on, Clean asks the runtime to delete it
+	work.created, err = la.host.Runtime.Create(ctx, la.id, runtime.CreateOptions{
+		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
+	})
+	if err != nil {
+		return err
+	}
+	la.host.children.add(work.created.Pid())
+	la.watch(work.created.Process())
+	if err := la.record(); err != nil {
+		return err
+	}
+	// The runtime has read config.json and never needs it again: from now on
+	// no file holds a value of the environment.
+	return bundle.ScrubConfig(la.dir)
+}
+
+// spec is the config.json of the launch.
+func (la *launch) spec() (*specs.Spec, error) {
+	plan, err := la.plan()
+	if err != nil {
+		return nil, err
+	}
+	return plan.Spec(la.packaged)
+}
+
+func (la *launch) plan() (bundle.Plan, error) {
+	g := la.gateway
+	uid, gid := la.host.ids()
+	mounts, err := la.mounts()
+	if err != nil {
+		return bundle.Plan{}, err
+	}
+	seccomp, err := seccompProfile(g.Isolation.Seccomp)
+	if err != nil {
+		return bundle.Plan{}, err
+	}
+	plan := bundle.Plan{
+		ID: la.id, Rootfs: la.rootfs(), Hostname: g.Name,
+		Args: g.Command, Cwd: g.Workdir, Env: la.environment(),
+		Mounts: mounts, UID: uid, GID: gid,
+		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: seccomp,
+	}
+	if la.leaf != nil {
+		plan.CgroupsPath = la.leaf.Path()
+	}
+	if g.Isolation.Network == "none" {
+		plan.Hooks = []specs.Hook{{Path: la.host.Self, Args: []string{"gatewayd", "hook", "loopback"}}}
+	}
+	if g.Isolation.Init {
+		plan.Init = la.host.Self
+	}
+	return plan, nil
+}
+
+func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
+	switch name {
+	case "default":
+		return bundle.DefaultSeccomp()
+	case "unconfined":
+		return nil, nil //nolint:nilnil // no profile and no fault is what was asked for
+	default:
+		return bundle.LoadSeccomp(name)
+	}
+}
+
+// posture says what the configuration asks for to isolate the gateway. What the
+// kernel really gives is not read back.
+func posture(g config.Gateway, host *Host) string {
+	if g.Isolation.Bare {
+		return "bare: not isolated"
+	}
+	uid, _ := host.ids()
+	root := "writable"
+	if g.Isolation.ReadOnly {
+		root = "read-only"
+	}
+	return fmt.Sprintf("container: root=uid %d, no capabilities, no_new_privs, seccomp %s, network %s, rootfs %s",
+		uid, g.Isolation.Seccomp, g.Isolation.Network, root)
+}

@@ -1,0 +1,93 @@
+package launch
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+)
+
+// notifyDir is where a gateway that reports its own readiness finds the socket
+// for it: a directory, since a socket that is bind-mounted alone is refused by
+// some runtimes.
+const notifyDir = "/run/gatewayd"
+
+// environment is what the program gets on top of the packaged environment: an
+// allowlist. Blank variables are as good as unset ones.
+func (la *launch) environment() []string {
+	g := la.gateway
+	env := make([]string, 0, len(g.Env.Static)+len(g.Env.Pass)+len(g.Env.Required)+1)
+	for _, name := range slices.Sorted(maps.Keys(g.Env.Static)) {
+		env = append(env, name+"="+g.Env.Static[name])
+	}
+	for _, name := range slices.Concat(g.Env.Pass, g.Env.Required) {
+		if value, ok := la.host.Env(name); ok && strings.TrimSpace(value) != "" {
+			env = append(env, name+"="+value)
+		}
+	}
+	if la.notify != nil {
+		dir := notifyDir
+		if g.Isolation.Bare {
+			dir = la.notifyHostDir()
+		}
+		env = append(env, "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
+	}
+	return env
+}
+
+func (la *launch) notifyHostDir() string { return filepath.Join(la.dir, "notify") }
+
+// mounts are those of the configuration, with "data" made a directory that
+// persists and belongs to container root.
+func (la *launch) mounts() ([]bundle.Mount, error) {
+	mounts := make([]bundle.Mount, 0, len(la.gateway.Mounts)+1)
+	for _, m := range la.gateway.Mounts {
+		source, err := la.mountSource(m)
+		if err != nil {
+			return nil, err
+		}
+		mounts = append(mounts, bundle.Mount{Source: source, Target: m.Target, ReadOnly: m.ReadOnly})
+	}
+	if la.notify != nil {
+		mounts = append(mounts, bundle.Mount{Source: la.notifyHostDir(), Target: notifyDir, ReadOnly: true})
+	}
+	return mounts, nil
+}
+
+func (la *launch) mountSource(m config.Mount) (string, error) {
+	if m.Source != "data" {
+		return m.Source, nil
+	}
+	path := la.host.Dirs.Data(la.gateway.Name)
+	uid, gid := la.host.ids()
+	return path, createDirOf(path, uid, gid)
+}
+
+// createDirOf makes a directory that belongs to container root, or takes one
+// that does already. What anybody else put in its place is refused.
+func createDirOf(path string, uid, gid int) error {
+	err := os.Mkdir(path, 0o700)
+	if err == nil {
+		return os.Lchown(path, uid, gid)
+	}
+	if !errors.Is(err, os.ErrExist) {
+		return fmt.Errorf("create data directory: %w", err)
+	}
+	info, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("use data directory: %w", err)
+	}
+	if !info.IsDir() || ownerOf(info) != uid {
+		return fmt.Errorf("use data directory %s: it is a %s of uid %d, not a directory of uid %d", path, info.Mode().Type(), ownerOf(info), uid)
+	}
+	return nil
+}
+
+func ownerOf(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

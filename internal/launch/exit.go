@@ -1,0 +1,46 @@
+package launch
+
+import (
+	"context"
+	"syscall"
+	"time"
+
+	"github.com/gatewayd/gatewayd/internal/inside"
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// drainTime bounds how long the last words of a program are waited for. All of
+// its pipes are closed when it is dead, unless it handed one to a stranger.
+const drainTime = 200 * time.Millisecond
+
+// await returns the Exit of the launch when its process has ended. It takes what
+// it needs as parameters, since it runs beside the launch's other methods.
+func (la *launch) await(process *runtime.Process, work workload, leaf *runtime.Leaf, output *journal.Output) supervisor.Exit {
+	<-process.Exited()
+	// The output first: whoever reads the journal finds the last words of a
+	// program before the record of its end.
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	_ = output.Close(ctx) // only says who outside still holds a pipe
+	return la.exit(process.Status(), work, leaf)
+}
+
+func (la *launch) exit(status runtime.Status, work workload, leaf *runtime.Leaf) supervisor.Exit {
+	exit := supervisor.Exit{Code: status.Code, Signal: status.Signal}
+	if la.gateway.Isolation.Init && exit.Signal == 0 {
+		// Our init is what ended; it tells how the program did.
+		exit.Code, exit.Signal = inside.Outcome(la.info.Load().Pid, exit.Code)
+	}
+	if exit.Signal == syscall.SIGKILL && leaf != nil {
+		// A kill by the kernel's OOM killer is a SIGKILL like any other; only
+		// the cgroup's memory.events knows, where the controller is there.
+		memory, err := leaf.Memory()
+		exit.OOM = err == nil && memory.Known && memory.OOMKill > 0
+	}
+	if exit.Code != 0 {
+		exit.Detail = work.words()
+	}
+	return exit
+}

@@ -1,0 +1,64 @@
+package launch
+
+import (
+	"os"
+	"sync"
+
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+)
+
+// containerUser is the host uid and gid that container root has under a
+// gatewayd of root: the "nonroot" of distroless images, never root.
+const containerUser = 65532
+
+// Host is what all launches of one gatewayd share. Its fields are set before
+// the first launch and not changed afterwards.
+type Host struct {
+	Dirs    Dirs
+	Runtime *runtime.Runtime                 // nil: there is none, only bare gateways can run
+	Cgroup  *runtime.Cgroup                  // nil: no cgroup of version 2 is delegated to us
+	Env     func(name string) (string, bool) // gatewayd's own environment, as it was at start
+	Self    string                           // path of gatewayd's own binary
+	Write   journal.Writer                   // takes each line that a gateway writes
+
+	children children
+	sealed   sealedSelf
+}
+
+// ids returns the host uid and gid that container root is mapped to.
+func (h *Host) ids() (uid, gid int) {
+	if os.Geteuid() == 0 {
+		return containerUser, containerUser
+	}
+	return os.Geteuid(), os.Getegid()
+}
+
+// children are the processes that launches wait for: whatever else turns up as
+// our child is an orphan.
+type children struct {
+	mu   sync.Mutex
+	pids map[int]struct{}
+}
+
+func (c *children) add(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.pids == nil {
+		c.pids = make(map[int]struct{})
+	}
+	c.pids[pid] = struct{}{}
+}
+
+func (c *children) remove(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.pids, pid)
+}
+
+func (c *children) has(pid int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, ok := c.pids[pid]
+	return ok
+}

@@ -1,0 +1,137 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"syscall"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// launch is one attempt to run a gateway. Its methods run one at a time, by
+// take and give; only probe and info may be used beside them.
+type launch struct {
+	host    *Host
+	gateway config.Gateway
+	n       int
+
+	turn  chan struct{}
+	exits chan supervisor.Exit
+	info  atomic.Pointer[Info]
+
+	id, dir  string           // dir: launches/<id>
+	leaf     *runtime.Leaf    // nil: no cgroup to be had
+	leafDir  *os.File         // the leaf's directory; nil: no leaf
+	packaged *specs.Spec      // config.json of the packaged bundle; nil: there is none
+	output   *journal.Output  // nil before it is opened
+	notify   *probe.Notify    // nil: the gateway sends no READY=1
+	ask      probe.Probe      // nil: ready when started
+	work     workload         // nil before it is made
+	process  *runtime.Process // nil before there is one
+	ended    chan struct{}    // closed when the end of process is told; nil before there is one
+	reaped   bool
+}
+
+// Info is what status tells of a launch.
+type Info struct {
+	ID      string
+	Pid     int
+	Posture string
+}
+
+// workload is what runs in a launch: a container, or a bare process.
+type workload interface {
+	// start lets the program run and returns its process.
+	start(ctx context.Context) (*runtime.Process, error)
+	// remove takes away what the runtime keeps of it. Absent: nil.
+	remove(ctx context.Context) error
+	// words are what the runtime wrote of its own accord, such as why the
+	// program could not be executed.
+	words() string
+}
+
+func newLaunch(host *Host, g config.Gateway, n int) *launch {
+	la := &launch{
+		host: host, gateway: g, n: n,
+		turn:  make(chan struct{}, 1),
+		exits: make(chan supervisor.Exit, 1),
+	}
+	la.info.Store(&Info{})
+	return la
+}
+
+func (la *launch) take(ctx context.Context) error {
+	select {
+	case la.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("launch %s: an earlier call is still under way: %w: %w", la.id, supervisor.ErrRunning, ctx.Err())
+	}
+}
+
+func (la *launch) give() { <-la.turn }
+
+func (la *launch) start(ctx context.Context) error {
+	if la.work == nil {
+		return fmt.Errorf("start launch %d of %s: it is not prepared", la.n, la.gateway.Name)
+	}
+	process, err := la.work.start(ctx)
+	if err != nil {
+		return err
+	}
+	la.watch(process)
+	return nil
+}
+
+func (la *launch) signal(signal syscall.Signal) error {
+	if la.process == nil {
+		return nil
+	}
+	return la.process.Stop(signal)
+}
+
+// kill ends every process of the launch. The leaf's cgroup.kill reaches all
+// that the program forked; without a cgroup, the end of a pid namespace's init
+// does (pid_namespaces(7)), and for a bare process its process group.
+func (la *launch) kill(ctx context.Context) error {
+	if la.leaf != nil {
+		return la.leaf.Kill(ctx)
+	}
+	if la.process == nil {
+		return nil
+	}
+	if la.gateway.Isolation.Bare {
+		_ = syscall.Kill(-la.process.Pid(), syscall.SIGKILL)
+	}
+	return la.process.Signal(syscall.SIGKILL)
+}
+
+// watch makes process the one whose end is the end of the launch. A second call
+// does nothing: a container has its process from Prepare on, a bare one from
+// Start on.
+func (la *launch) watch(process *runtime.Process) {
+	if la.process != nil {
+		return
+	}
+	la.process, la.ended = process, make(chan struct{})
+	la.tell(func(i *Info) { i.Pid = process.Pid() })
+	go func() {
+		defer close(la.ended)
+		la.exits <- la.await(process, la.work, la.leaf, la.output)
+	}()
+}
+
+// tell replaces what Info returns.
+func (la *launch) tell(change func(*Info)) {
+	info := *la.info.Load()
+	change(&info)
+	la.info.Store(&info)
+}

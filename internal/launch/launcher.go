@@ -1,0 +1,143 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"syscall"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// Launcher carries out the launches of one gateway. It is the
+// supervisor.Launcher and supervisor.Prober of that gateway.
+type Launcher struct {
+	host *Host
+
+	mu        sync.Mutex
+	revisions map[string]config.Gateway
+	launches  map[int]*launch
+}
+
+// NewLauncher returns the Launcher of the gateway g, with g as the one revision
+// that it knows.
+func NewLauncher(host *Host, g config.Gateway) *Launcher {
+	l := &Launcher{host: host, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
+	l.Define(g)
+	return l
+}
+
+// Define makes a revision of the gateway known, so that Prepare can be asked
+// for it. Earlier ones are forgotten: launches hold the revision they began with.
+func (l *Launcher) Define(g config.Gateway) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	clear(l.revisions)
+	l.revisions[g.Revision()] = g
+}
+
+// Prepare stages and creates launch n. On an error the caller owes a Clean.
+func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan supervisor.Exit, error) {
+	la, err := l.begin(n, revision)
+	if err != nil {
+		return nil, err
+	}
+	if err := la.take(ctx); err != nil {
+		return nil, err
+	}
+	defer la.give()
+	if err := la.prepare(ctx); err != nil {
+		return nil, err
+	}
+	return la.exits, nil
+}
+
+// Start lets the program of a prepared launch run.
+func (l *Launcher) Start(ctx context.Context, n int) error {
+	return l.turn(ctx, n, (*launch).start)
+}
+
+// Signal asks the program to end as signal does by default; one for which it is
+// gone already is no error.
+func (l *Launcher) Signal(ctx context.Context, n int, signal syscall.Signal) error {
+	return l.turn(ctx, n, func(la *launch, _ context.Context) error { return la.signal(signal) })
+}
+
+// Kill ends everything in the container of launch n.
+func (l *Launcher) Kill(ctx context.Context, n int) error {
+	return l.turn(ctx, n, (*launch).kill)
+}
+
+// Clean removes all that launch n left. It is idempotent and forgets the launch
+// only when nothing is left.
+func (l *Launcher) Clean(ctx context.Context, n int) error {
+	err := l.turn(ctx, n, (*launch).clean)
+	if err == nil {
+		l.mu.Lock()
+		delete(l.launches, n)
+		l.mu.Unlock()
+	}
+	return err
+}
+
+// Probe asks launch n whether it works.
+func (l *Launcher) Probe(ctx context.Context, n int) error {
+	la := l.find(n)
+	if la == nil {
+		return fmt.Errorf("probe launch %d: it is gone", n)
+	}
+	return la.probe(ctx)
+}
+
+// Info tells of launch n what status shows. It never waits.
+func (l *Launcher) Info(n int) Info {
+	if la := l.find(n); la != nil {
+		return *la.info.Load()
+	}
+	return Info{}
+}
+
+// Posture says in words how the newest revision is isolated when it runs.
+func (l *Launcher) Posture() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, g := range l.revisions {
+		return posture(g, l.host)
+	}
+	return ""
+}
+
+func (l *Launcher) begin(n int, revision string) (*launch, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	g, ok := l.revisions[revision]
+	if !ok {
+		return nil, fmt.Errorf("prepare launch %d: revision %s is not known", n, revision)
+	}
+	if l.launches[n] != nil {
+		return nil, fmt.Errorf("prepare launch %d: it exists already", n)
+	}
+	l.launches[n] = newLaunch(l.host, g, n)
+	return l.launches[n], nil
+}
+
+func (l *Launcher) find(n int) *launch {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.launches[n]
+}
+
+// turn runs do when nothing else is under way in launch n. A launch that does
+// not exist needs nothing done.
+func (l *Launcher) turn(ctx context.Context, n int, do func(*launch, context.Context) error) error {
+	la := l.find(n)
+	if la == nil {
+		return nil
+	}
+	if err := la.take(ctx); err != nil {
+		return err
+	}
+	defer la.give()
+	return do(la, ctx)
+}

@@ -1,0 +1,145 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// prepare stages the launch and creates its container, in an order in which
+// Clean finds whatever a failed step leaves.
+func (la *launch) prepare(ctx context.Context) error {
+	if err := la.preflight(); err != nil {
+		return err
+	}
+	if err := la.makeDir(); err != nil {
+		return err
+	}
+	if err := la.stage(ctx); err != nil {
+		return err
+	}
+	if err := la.openOutput(); err != nil {
+		return err
+	}
+	if !la.gateway.Isolation.Bare {
+		defer la.output.Release() // the container has its own copies then
+	}
+	if err := la.makeLeaf(); err != nil {
+		return err
+	}
+	if err := la.openProbe(); err != nil {
+		return err
+	}
+	if la.gateway.Isolation.Bare {
+		return la.prepareBare()
+	}
+	return la.create(ctx)
+}
+
+// preflight refuses what depends on the moment and not on the configuration's
+// text: until a reload or an operator's start it is not tried again.
+func (la *launch) preflight() error {
+	if problems := la.gateway.Warnings(la.host.Env); len(problems) > 0 {
+		errs := make([]error, len(problems))
+		for i, problem := range problems {
+			errs[i] = errors.New(problem)
+		}
+		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, errors.Join(errs...))
+	}
+	if la.host.Runtime == nil && !la.gateway.Isolation.Bare {
+		return fmt.Errorf("%w: no OCI runtime was found, and isolation.bare is not set", supervisor.ErrPermanent)
+	}
+	return nil
+}
+
+func (la *launch) makeDir() error {
+	mode := os.FileMode(0o700)
+	if os.Geteuid() == 0 {
+		mode = 0o711 // container root, another user, passes on its way to the sockets in it
+	}
+	id, path, err := bundle.MakeDir(la.host.Dirs.Launches(), la.gateway.Name, la.n, mode)
+	if err != nil {
+		return err
+	}
+	la.id, la.dir = id, path
+	la.tell(func(i *Info) { i.ID, i.Posture = id, posture(la.gateway, la.host) })
+	return nil
+}
+
+func (la *launch) rootfs() string { return filepath.Join(la.host.Dirs.Rootfs(), la.id) }
+
+// stage copies the source's tree. What cannot become better by waiting is
+// permanent: a source that escapes its root, asks for what is refused, or holds
+// files that nobody here may read.
+func (la *launch) stage(ctx context.Context) error {
+	source, err := la.source()
+	if err != nil {
+		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	}
+	uid, gid := la.host.ids()
+	options := bundle.CopyOptions{Helper: []string{"/proc/self/exe", "stage"}, UID: uid, GID: gid}
+	if os.Geteuid() == 0 {
+		options.Owner = &bundle.Owner{UID: uid, GID: gid}
+	}
+	err = bundle.Copy(ctx, source, la.rootfs(), options)
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, bundle.ErrRefused) {
+		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	}
+	return err
+}
+
+// source returns the tree to stage. A packaged bundle is read anew for each
+// launch, so that one which was upgraded in place is taken as it is now.
+func (la *launch) source() (string, error) {
+	if la.gateway.Bundle == "" {
+		return la.gateway.Rootfs, nil
+	}
+	packaged, err := bundle.Open(la.gateway.Bundle)
+	if err != nil {
+		return "", err
+	}
+	la.packaged = packaged.Spec
+	return packaged.Rootfs, nil
+}
+
+// openOutput makes the pipes for what the program writes. They belong to
+// container root, or programs that open /dev/stdout by its path are refused.
+func (la *launch) openOutput() error {
+	from := journal.Launch{Gateway: la.gateway.Name, Number: la.n, ContainerID: la.id}
+	output, err := journal.OpenOutput(from, la.host.Write)
+	if err != nil {
+		return err
+	}
+	la.output = output
+	if os.Geteuid() != 0 || la.gateway.Isolation.Bare {
+		return nil
+	}
+	uid, gid := la.host.ids()
+	return errors.Join(output.Stdout().Chown(uid, gid), output.Stderr().Chown(uid, gid))
+}
+
+func (la *launch) makeLeaf() (err error) {
+	if la.host.Cgroup == nil {
+		return nil
+	}
+	if la.leaf, err = la.host.Cgroup.Leaf(la.id); err != nil {
+		return err
+	}
+	la.leafDir, err = os.Open(la.leaf.Dir())
+	return err
+}
+
+// inLeaf has the kernel start cmd in the launch's cgroup (CLONE_INTO_CGROUP),
+// so that it ends with everything else there.
+func (la *launch) inLeaf(cmd *exec.Cmd) {
+	if la.leafDir != nil {
+		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(la.leafDir.Fd())
+	}
+}

@@ -1,0 +1,63 @@
+package launch
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/probe"
+)
+
+// openProbe makes what the launch will be asked by.
+func (la *launch) openProbe() error {
+	p := la.gateway.Ready.Probe
+	switch p.Kind {
+	case config.ProbeHTTP:
+		la.ask = probe.HTTP(p.URL)
+	case config.ProbeTCP:
+		la.ask = probe.TCP(p.URL)
+	case config.ProbeUnix:
+		la.ask = probe.Unix(la.root, p.URL)
+	case config.ProbeExec:
+		la.ask = probe.Exec(func(ctx context.Context) *exec.Cmd { return la.enter(ctx, p.Argv) })
+	case config.ProbeNotify:
+		return la.openNotify()
+	}
+	return nil
+}
+
+// probe is called beside the other methods, but never before start returned.
+func (la *launch) probe(ctx context.Context) error {
+	if la.ask == nil {
+		return nil
+	}
+	return la.ask(ctx)
+}
+
+// openNotify makes the socket for READY=1 in a directory of its own, which is
+// all of the launch's directory that the container sees.
+func (la *launch) openNotify() (err error) {
+	dir := la.notifyHostDir()
+	if err := os.Mkdir(dir, 0o711); err != nil {
+		return fmt.Errorf("create notify directory: %w", err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil { // the umask may have taken bits away
+		return fmt.Errorf("create notify directory: %w", err)
+	}
+	la.notify, err = probe.ListenNotify(filepath.Join(dir, "notify"))
+	if err == nil {
+		la.ask = la.notify.Probe
+	}
+	return err
+}
+
+// root is the directory that the gateway sees as /.
+func (la *launch) root() (string, error) {
+	if la.gateway.Isolation.Bare {
+		return "/", nil
+	}
+	return fmt.Sprintf("/proc/%d/root", la.info.Load().Pid), nil
+}

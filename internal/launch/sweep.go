@@ -1,0 +1,145 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+)
+
+// Sweep removes all that an earlier gatewayd left in the directories and in the
+// cgroup: its processes, runtime states, leaves, secrets and trees. The caller
+// holds the lock of the directories and has no launch of its own yet, so
+// nothing there has a live owner. Persistent data stays.
+//
+// It returns the ids of the launches that were removed, and all errors joined;
+// what it could not remove stays for the next sweep. A second call is harmless.
+func (h *Host) Sweep(ctx context.Context) ([]string, error) {
+	leaves, err := h.leaves()
+	errs := []error{err}
+	names, err := h.left()
+	errs = append(errs, err)
+	var swept []string
+	for _, name := range names {
+		if err := h.sweepName(ctx, name, leaves[name]); err != nil {
+			errs = append(errs, fmt.Errorf("sweep %s: %w", name, err))
+			continue
+		}
+		swept = append(swept, name)
+	}
+	_, err = h.ReapOrphans()
+	return swept, errors.Join(append(errs, err)...)
+}
+
+// ReapOrphans reaps what became our child without being started by us, which
+// happens to a subreaper.
+func (h *Host) ReapOrphans() (int, error) { return runtime.ReapOrphans(h.children.has) }
+
+// leaves are the cgroups below ours, by name. Which of them belongs to a launch
+// is told by the directories: in a cgroup that we share (root's shell) the
+// others are somebody else's.
+func (h *Host) leaves() (map[string]*runtime.Leaf, error) {
+	byID := make(map[string]*runtime.Leaf)
+	if h.Cgroup == nil {
+		return byID, nil
+	}
+	leaves, err := h.Cgroup.Leaves()
+	for _, leaf := range leaves {
+		byID[filepath.Base(leaf.Dir())] = leaf
+	}
+	return byID, err
+}
+
+// left are the names of everything in our directories. A crash can leave a
+// launch in any subset of them.
+func (h *Host) left() ([]string, error) {
+	var names []string
+	var errs []error
+	for _, dir := range []string{h.Dirs.Launches(), h.Dirs.Rootfs(), h.Dirs.RuntimeRoot()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		for _, entry := range entries {
+			names = append(names, entry.Name())
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), errors.Join(errs...)
+}
+
+// sweepName removes what goes by one name. Only a launch's id is looked for
+// among the processes: anything shorter, such as the temporary name of a tree
+// whose staging was cut short, could be part of a stranger's command line.
+func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf) error {
+	if isID(name) {
+		return h.sweepLaunch(ctx, name, leaf)
+	}
+	return errors.Join(
+		bundle.Remove(ctx, h.Dirs.Launches(), name),
+		bundle.Remove(ctx, h.Dirs.RuntimeRoot(), name),
+		bundle.Remove(ctx, h.Dirs.Rootfs(), name),
+	)
+}
+
+// isID tells whether name has the form <gateway>-<launch>-<random> that
+// bundle.NewID gives, whose random part makes it unmistakable.
+func isID(name string) bool {
+	parts := strings.Split(name, "-")
+	if len(parts) < 3 || len(parts[len(parts)-1]) < 8 {
+		return false
+	}
+	_, err := strconv.ParseUint(parts[len(parts)-2], 10, 32)
+	return err == nil
+}
+
+// sweepLaunch is Clean for a launch of which only the name is known, and its
+// leaf if it has one.
+func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) error {
+	dir := filepath.Join(h.Dirs.Launches(), id)
+	errs := []error{removeSecrets(dir), h.endLeft(ctx, id, leaf), h.deleteState(ctx, id)}
+	if leaf != nil {
+		errs = append(errs, leaf.Remove(ctx))
+	}
+	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id))
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return bundle.Remove(ctx, h.Dirs.Launches(), id)
+}
+
+// deleteState removes what the runtime keeps. Without a runtime (it may have
+// been uninstalled since) the directory is removed as it is.
+func (h *Host) deleteState(ctx context.Context, id string) error {
+	if h.Runtime == nil {
+		return bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id)
+	}
+	return h.Runtime.Delete(ctx, id)
+}
+
+// endLeft ends the processes of a launch: by its leaf; by the recorded process,
+// the init of the pid namespace, whose end is the end of all in it; and by the
+// launch's id in a command line, for what a killed runtime left before there
+// was a record.
+func (h *Host) endLeft(ctx context.Context, id string, leaf *runtime.Leaf) error {
+	var errs []error
+	if leaf != nil {
+		errs = append(errs, leaf.Kill(ctx))
+	}
+	if identity, ok := readRecord(filepath.Join(h.Dirs.Launches(), id)); ok && identity.Alive() {
+		errs = append(errs, identity.Kill(ctx))
+	}
+	naming, err := runtime.ProcessesNaming(id)
+	errs = append(errs, err)
+	for _, identity := range naming {
+		errs = append(errs, identity.Kill(ctx))
+	}
+	return errors.Join(errs...)
+}
