@@ -31,7 +31,7 @@ func fillGateway(r *report, n *node) Gateway {
 	g := defaultGateway(n.name)
 	gatewayKeys.fill(r, n, &g)
 	applyRules(r, n, &g)
-	if g.Workdir == "" && (g.Bundle == "" || g.Isolation.Bare) {
+	if g.Workdir == "" && g.Bundle == "" {
 		g.Workdir = "/"
 	}
 	return g

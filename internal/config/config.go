@@ -16,7 +16,7 @@ type Config struct {
 type Gateway struct {
 	Name      string
 	Rootfs    string   // absolute path of a packaged tree; empty if Bundle is set
-	Bundle    string   // absolute path of a packaged OCI bundle; both may be empty only if Isolation.Bare
+	Bundle    string   // absolute path of a packaged OCI bundle; empty if Rootfs is set
 	Command   []string // nil: what the bundle says
 	Workdir   string   // absolute; empty: what the bundle says
 	Env       Env
@@ -97,6 +97,6 @@ type Isolation struct {
 	Network  string // host or none
 	ReadOnly bool   // of the container's root
 	Seccomp  string // default, unconfined or the absolute path of a profile
-	Bare     bool   // no container at all
+	Bare     bool   // no container at all: the command runs from the staged tree as a plain process
 	Init     bool   // gatewayd's own binary is PID 1
 }

@@ -1,6 +1,9 @@
 package config
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // rule is what several keys of a gateway must hold together.
 type rule struct {
@@ -31,17 +34,18 @@ func applyRules(r *report, n *node, g *Gateway) {
 }
 
 var rules = []rule{
-	{"rootfs", []string{"bundle", "isolation.bare"}, func(g *Gateway, has func(string) bool) string {
-		return when(!has("rootfs") && !has("bundle") && !g.Isolation.Bare, "rootfs or bundle is missing")
+	{"rootfs", []string{"bundle"}, func(_ *Gateway, has func(string) bool) string {
+		return when(!has("rootfs") && !has("bundle"), "rootfs or bundle is missing")
 	}},
 	{"bundle", []string{"rootfs"}, func(_ *Gateway, has func(string) bool) string {
 		return when(has("rootfs") && has("bundle"), "excludes rootfs: a gateway has one source")
 	}},
-	{"command", []string{"rootfs"}, func(g *Gateway, has func(string) bool) string {
+	{"command", []string{"rootfs"}, func(_ *Gateway, has func(string) bool) string {
 		return when(has("rootfs") && !has("command"), "command is missing: a rootfs does not say what to run")
 	}},
-	{"command", []string{"isolation.bare"}, func(g *Gateway, has func(string) bool) string {
-		return when(g.Isolation.Bare && !has("rootfs") && !has("command"), "command is missing: without a container nothing else says what to run")
+	{"command", []string{"isolation.bare"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Isolation.Bare && len(g.Command) > 0 && !strings.HasPrefix(g.Command[0], "/"),
+			"want the absolute path of a program with bare = true: there is no container whose PATH could find it")
 	}},
 	{"restart.max_delay", []string{"restart.delay"}, func(g *Gateway, has func(string) bool) string {
 		return when(g.Restart.MaxDelay < g.Restart.Delay && has("restart.max_delay"), "is shorter than delay, "+brief(g.Restart.Delay))

@@ -32,9 +32,6 @@ type hostPath struct {
 }
 
 func (g Gateway) hostPaths() []hostPath {
-	if g.Isolation.Bare {
-		return []hostPath{{"command", g.program(), false}}
-	}
 	paths := []hostPath{{"rootfs", g.Rootfs, true}, {"bundle", g.Bundle, true}}
 	for i, m := range g.Mounts {
 		if m.Source != DataSource {
@@ -45,14 +42,6 @@ func (g Gateway) hostPaths() []hostPath {
 		paths = append(paths, hostPath{"isolation.seccomp", g.Isolation.Seccomp, false})
 	}
 	return paths
-}
-
-// program is the path of the program, or "" if it is looked up in the PATH.
-func (g Gateway) program() string {
-	if len(g.Command) > 0 && strings.HasPrefix(g.Command[0], "/") {
-		return g.Command[0]
-	}
-	return ""
 }
 
 func (p hostPath) problem() string {
