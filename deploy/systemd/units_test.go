@@ -100,9 +100,9 @@ func TestInstalledUnits(t *testing.T) {
 	}
 	want := map[string]string{
 		"LoadState": "loaded", "NeedDaemonReload": "no", "Type": "notify", "Delegate": "yes", "KillMode": "mixed",
-		"NoNewPrivileges": "no", "SystemCallFilter": "", "RestrictNamespaces": "no", "ProtectProc": "default",
+		"NoNewPrivileges": "no", "RestrictNamespaces": "no", "ProtectProc": "default",
 		"ProcSubset": "all", "ProtectControlGroups": "no", "ProtectKernelTunables": "no", "PrivateUsers": "no",
-		"RestartUSec": "100ms", "WatchdogUSec": "30s", "StartLimitIntervalUSec": "0", "LimitCORE": "0",
+		"RestartUSec": "100ms", "StartLimitIntervalUSec": "0", "LimitCORE": "0",
 		"UMask": "0077", "OOMPolicy": "continue",
 	}
 	args := []string{manager, "show", "gatewayd.service"}

@@ -65,7 +65,7 @@ func NeedUnprivileged(t testing.TB) {
 // NeedUserManager skips t where no systemd user manager answers for this user.
 func NeedUserManager(t testing.TB) {
 	t.Helper()
-	if err := exec.Command("systemctl", "--user", "show-environment").Run(); err != nil {
+	if err := exec.CommandContext(t.Context(), "systemctl", "--user", "show-environment").Run(); err != nil {
 		Skip(t, "needs a systemd user manager: run it in the test host (make test)")
 	}
 }

@@ -20,7 +20,7 @@ import (
 	"os"
 )
 
-var errUsage = errors.New("usage: verdict record FILE | verdict sum FILE...")
+var errUsage = errors.New("usage: verdict record FILE | verdict sum FILE [FILE]")
 
 func main() {
 	if err := run(os.Args[1:]); err != nil {

@@ -17,6 +17,7 @@ func (p *printer) take(e event) {
 	switch {
 	case e.Action == "build-output":
 		fmt.Fprint(p.out, e.Output)
+	case e.Action == "output" && strings.HasPrefix(e.Output, "=== "): // only for -v
 	case e.Action == "output" && e.Test != "":
 		p.said[e.test()] = append(p.said[e.test()], e.Output)
 	case e.Action == "output" && e.Output != "PASS\n":

@@ -28,7 +28,7 @@ func (s *sum) take(e event) {
 	case e.Action == "fail" && e.Test == "":
 		s.broken = true
 	case e.Test == "":
-	case e.Action == "output" && !strings.HasPrefix(strings.TrimSpace(e.Output), "---"):
+	case e.Action == "output" && !isMarker(e.Output):
 		s.said[e.test()] = strings.TrimSpace(e.Output)
 	case e.Action == "pass":
 		s.passed[e.test()] = true
@@ -43,6 +43,12 @@ func isPackageLine(line string) bool {
 	return strings.HasPrefix(line, "ok  \t") || strings.HasPrefix(line, "FAIL\t")
 }
 
+// isMarker tells go test's own lines from the words of a test.
+func isMarker(line string) bool {
+	line = strings.TrimSpace(line)
+	return strings.HasPrefix(line, "--- ") || strings.HasPrefix(line, "=== ")
+}
+
 var (
 	errFailed  = errors.New("tests failed")
 	errSkipped = errors.New("GATEWAYD_TEST_ALL=1, and tests ran nowhere")
@@ -50,7 +56,7 @@ var (
 
 func (s *sum) report(all bool, out io.Writer) error {
 	nowhere := s.nowhere()
-	fmt.Fprintf(out, "%d tests passed, %d failed, %d ran nowhere\n", len(s.passed), len(s.failed), len(nowhere))
+	fmt.Fprintf(out, "%d tests passed, %d failed, %d ran nowhere\n", s.good(), len(s.failed), len(nowhere))
 	for _, t := range nowhere {
 		fmt.Fprintf(out, "ran nowhere: %s %s: %s\n", t.Package, t.Name, s.skipped[t])
 	}
@@ -64,6 +70,17 @@ func (s *sum) report(all bool, out io.Writer) error {
 		return errSkipped
 	}
 	return nil
+}
+
+// good counts the tests that passed and failed in no other run.
+func (s *sum) good() int {
+	n := 0
+	for t := range s.passed {
+		if !s.failed[t] {
+			n++
+		}
+	}
+	return n
 }
 
 // nowhere lists the tests that every run skipped, sorted.

@@ -9,7 +9,8 @@ import (
 )
 
 const (
-	start   = `{"Action":"run","Package":"p","Test":"TestA"}` + "\n"
+	start = `{"Action":"run","Package":"p","Test":"TestA"}` + "\n" +
+		`{"Action":"output","Package":"p","Test":"TestA","Output":"=== RUN   TestA\n"}` + "\n"
 	reason  = `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: needs root\n"}` + "\n"
 	marker  = `{"Action":"output","Package":"p","Test":"TestA","Output":"--- SKIP: TestA (0.00s)\n"}` + "\n"
 	skip    = `{"Action":"skip","Package":"p","Test":"TestA"}` + "\n"
@@ -33,7 +34,7 @@ func TestSum(t *testing.T) {
 		{"ran nowhere", []string{start + reason + marker + skip + ok, start + reason + marker + skip + ok}, true, errSkipped,
 			"ran nowhere: p TestA: a_test.go:7: needs root"},
 		{"may be skipped", []string{start + reason + marker + skip + ok}, false, nil, "1 ran nowhere"},
-		{"failed in one run", []string{start + fail + failed, start + pass + ok}, false, errFailed, "FAIL\tp\t0.1s"},
+		{"failed in one run", []string{start + fail + failed, start + pass + ok}, false, errFailed, "0 tests passed, 1 failed"},
 		{"did not build", []string{noBuild}, false, errFailed, "FAIL\tp\t0.1s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
