@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -122,6 +123,14 @@ func (l *launch) takeExit(e Exit) {
 func (l *launch) blame(cause error) {
 	if l.cause == nil && !l.planned {
 		l.cause = cause
+	}
+}
+
+// explain adds to a start timeout what the call that took too long says when it comes back: its own words tell
+// what hung.
+func (l *launch) explain(err error) {
+	if err != nil && l.startedAt.IsZero() && errors.Is(l.cause, ErrStartTimeout) && !errors.Is(l.cause, err) {
+		l.cause = fmt.Errorf("%w: %w", l.cause, err)
 	}
 }
 

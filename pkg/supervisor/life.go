@@ -8,7 +8,7 @@ import (
 
 const sigkill = syscall.SIGKILL
 
-// maxKills is how often Kill is asked before Clean is, which may have other means.
+// maxKills is how often Kill is asked in vain before Clean is, which may have other means.
 const maxKills = 3
 
 // prepared takes the answer to Prepare.
@@ -24,6 +24,7 @@ func (m *machine) prepared(now time.Time, l *launch, err error) {
 		m.do(kill{l.n, l.callBy(now)})
 	case err != nil:
 		l.blame(err)
+		l.explain(err)
 		l.exited = true // nothing was made that could run
 		m.clean(now, l)
 	case l.exited:
@@ -48,6 +49,9 @@ func (m *machine) proceed(now time.Time, l *launch) {
 
 // started takes the answer to Start.
 func (m *machine) started(now time.Time, l *launch, err error) {
+	if l.state == killing {
+		l.explain(err)
+	}
 	if l.state != starting || !l.startedAt.IsZero() {
 		return
 	}
@@ -96,14 +100,15 @@ func (m *machine) end(now time.Time, l *launch) {
 	if !l.coming() {
 		return
 	}
-	m.silence(l)
 	switch {
 	case l.state == preparing:
+		m.silence(l)
 		l.enter(now, cancelling)
 		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
 	case l.startedAt.IsZero() || l.policy.Stop.Timeout <= 0:
 		m.kill(now, l) // before its program runs, a container has nobody who could take a signal
 	default:
+		m.silence(l)
 		l.enter(now, stopping)
 		m.do(signal{l.n, l.policy.Stop.Signal, earlier(l.callBy(now), l.deadline)})
 		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
@@ -143,7 +148,7 @@ func (m *machine) killed(l *launch, err error) {
 }
 
 func (m *machine) killAgain(now time.Time, l *launch) {
-	if l.kills >= maxKills {
+	if l.kills >= maxKills || l.prepareOwed { // a Prepare that hangs has no Exit to wait for
 		m.clean(now, l)
 		return
 	}
