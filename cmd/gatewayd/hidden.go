@@ -74,7 +74,10 @@ func manCommand() *cobra.Command {
 		}
 		header := &doc.GenManHeader{Section: "1", Source: "gatewayd " + version, Manual: "gatewayd"}
 		root := rootCommand()
-		root.DisableAutoGenTag = true
+		root.DisableAutoGenTag = true // it would put the day of the build into every page
+		if err := os.MkdirAll(args[0], 0o755); err != nil {
+			return err
+		}
 		return doc.GenManTree(root, header, args[0])
 	})
 }

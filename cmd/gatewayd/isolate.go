@@ -12,40 +12,47 @@ import (
 )
 
 // isolate makes this process fit to own containers: a subreaper, in a
-// sub-cgroup of a cgroup that is delegated to it. Without a delegated cgroup a
-// user's gatewayd starts itself again in a scope that has one; root's goes on
-// without, where cgroups are of version 1.
+// sub-cgroup of a cgroup that is delegated to it. Outside of one, gatewayd
+// starts itself again in a scope that has one. Where that cannot be, root's
+// gatewayd goes on without, and a user's says why it cannot.
 func (d *daemon) isolate() (*runtime.Cgroup, error) {
 	if err := runtime.BecomeSubreaper(); err != nil {
 		return nil, err
 	}
-	cgroup, err := runtime.Delegated()
+	cgroup, err := d.delegated()
 	if err == nil {
 		return cgroup, cgroup.Enter("supervisor")
 	}
-	var none *runtime.NoCgroupError
-	if !errors.As(err, &none) {
-		return nil, err
+	noScope := d.enterScope()
+	if os.Geteuid() != 0 {
+		return nil, codeError{exitConfig, fmt.Errorf("%w; %w", err, noScope)}
 	}
-	if os.Geteuid() == 0 {
-		d.log.Warn("no cgroup of version 2 is delegated: containers are killed through their pid namespace, OOM kills are not told apart", zap.Error(err))
-		return nil, nil //nolint:nilnil // no cgroup is what root can do without
+	d.log.Warn("goes on without a cgroup: containers are killed through their pid namespace, OOM kills are not told apart", zap.Error(err))
+	return nil, nil //nolint:nilnil // no cgroup is what root can do without
+}
+
+// delegated is the cgroup that systemd made for us. For root it carries
+// systemd's own mark. For a user, being able to write is not enough: that goes
+// for the cgroup of a terminal as well, which systemd reorganises as it likes.
+func (d *daemon) delegated() (*runtime.Cgroup, error) {
+	cgroup, err := runtime.Delegated()
+	if err != nil || os.Geteuid() == 0 || d.env.systemd.Service || systemd.InScope(d.env.get) {
+		return cgroup, err
 	}
-	return nil, d.enterScope(err)
+	if _, err := os.Stat("/run/systemd/system"); err != nil {
+		return cgroup, nil // without systemd, whoever runs the machine has made it ours
+	}
+	return nil, errors.New("no delegated cgroup: that of this shell is not gatewayd's own")
 }
 
 // enterScope does not return when it works: the process becomes systemd-run.
-func (d *daemon) enterScope(reason error) error {
+func (d *daemon) enterScope() error {
 	if d.env.systemd.Service {
-		return codeError{exitConfig, fmt.Errorf("%w; the unit needs Delegate=yes", reason)}
-	}
-	if systemd.InScope(d.env.get) {
-		return codeError{exitConfig, fmt.Errorf("%w, not even in a scope of the user manager", reason)}
+		return errors.New("the unit needs Delegate=yes")
 	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own binary: %w", err)
 	}
-	err = systemd.StartScope(self, os.Args[1:], d.env.list())
-	return codeError{exitConfig, fmt.Errorf("%w; and no scope can be had: %w", reason, err)}
+	return systemd.StartScope(self, os.Args[1:], d.env.list())
 }

@@ -80,17 +80,18 @@ func unitOf(own string) string {
 }
 
 // usable wants a cgroup that we can write and that its maker has given away.
-// Writing alone is not enough: root can write everywhere, and a user manager's
-// units belong to the user also without Delegate=, yet systemd reorganises
-// there as it likes. It marks what it delegates by an extended attribute.
+// Root can write everywhere, so for root the mark counts that systemd sets on
+// what it delegates. A user can write only below the own user manager; whether
+// that has delegated the unit cannot be read there (systemd 252 marks nothing
+// for a user), so the caller must know how it was started.
 func (c *Cgroup) usable() error {
 	for _, file := range []string{c.dir(), filepath.Join(c.dir(), "cgroup.procs")} {
 		if err := unix.Access(file, unix.W_OK); err != nil {
 			return fmt.Errorf("%s is not ours to write (%w): run in a unit or scope with Delegate=yes", file, err)
 		}
 	}
-	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) {
-		return nil // somebody else runs this machine and has made it writable
+	if _, err := os.Stat("/run/systemd/system"); errors.Is(err, fs.ErrNotExist) || os.Geteuid() != 0 {
+		return nil // without systemd, whoever runs this machine has made it writable
 	}
 	for _, name := range []string{"user.delegate", "trusted.delegate"} {
 		value := make([]byte, 8)
