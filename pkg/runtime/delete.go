@@ -28,6 +28,7 @@ func (r *Runtime) Delete(ctx context.Context, id string) error {
 	}
 	log := filepath.Join(r.root, "."+id+".delete.log")
 	defer os.Remove(log)
+	defer removeStrays(id)
 	exists, err := r.exists(id)
 	if err != nil || !exists {
 		return err

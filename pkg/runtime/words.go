@@ -93,14 +93,11 @@ func readEnds(path string) []byte {
 // clean makes a foreign text fit for one line of a log or terminal.
 func clean(text string) string {
 	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
 		if !unicode.IsPrint(r) {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, strings.TrimSpace(text))
+	}, strings.Join(strings.Fields(text), " "))
 	if len(text) > maxWords {
 		text = strings.ToValidUTF8(text[:maxWords], "") + " …"
 	}
