@@ -50,8 +50,8 @@ setup-test:
 .PHONY: build
 build: ## bin/gatewayd (static), its manual pages and shell completions
 	@$(go_build) -o bin/gatewayd ./cmd/gatewayd
+	@mkdir -p bin/man bin/completion
 	@bin/gatewayd man bin/man
-	@mkdir -p bin/completion
 	@for shell in bash zsh fish; do bin/gatewayd completion $$shell >bin/completion/$$shell; done
 
 # Built here only where make build has not: sudo make install needs no Go.
