@@ -102,6 +102,23 @@ func (s *socket) sendFile() error {
 	if _, err := unix.FcntlInt(uintptr(fd), unix.F_ADD_SEALS, seals); err != nil {
 		return os.NewSyscallError("fcntl F_ADD_SEALS", err)
 	}
-	_, _, err = s.conn.WriteMsgUnix(nil, unix.UnixRights(fd), nil)
-	return err
+	return s.sendRights(unix.UnixRights(fd))
+}
+
+// sendRights sends no byte, but file descriptors. net.UnixConn has a method for
+// that, which refuses a connected datagram socket.
+func (s *socket) sendRights(rights []byte) error {
+	raw, err := s.conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var sent error
+	err = raw.Write(func(fd uintptr) bool {
+		sent = unix.Sendmsg(int(fd), nil, rights, nil, 0)
+		return sent != unix.EAGAIN // true: done; false: again when there is room
+	})
+	if err != nil {
+		return err
+	}
+	return os.NewSyscallError("sendmsg", sent)
 }

@@ -34,10 +34,14 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 	output := &tail{}
 	cmd.Stdout, cmd.Stderr = output, output
 	ownGroup(cmd)
-	err := cmd.Run()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	awaitEnd(cmd.Process.Pid)
+	cmd.Cancel() // what it leaves behind
+	err := cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		cmd.Cancel() // what it left behind, and it was successful
-		err = nil
+		return nil // exit code 0; something that left the group holds stdout
 	}
 	if err != nil && ctx.Err() != nil {
 		return withOutput(ended(ctx, began), output)
@@ -49,8 +53,7 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 }
 
 // ownGroup makes the end of the context the end of all that cmd started: of
-// nsenter, which execs nothing but forks, the child is what matters. The number
-// of a group is not given out again while a member lives.
+// nsenter, which forks into a pid namespace, the child is what matters.
 func ownGroup(cmd *exec.Cmd) {
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &syscall.SysProcAttr{}
@@ -63,6 +66,17 @@ func ownGroup(cmd *exec.Cmd) {
 			return os.ErrProcessDone
 		}
 		return err
+	}
+}
+
+// awaitEnd waits for the end of a child without reaping it: so long is its
+// number, which is that of the group too, not given to anybody else.
+func awaitEnd(pid int) {
+	for {
+		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
 	}
 }
 

@@ -72,12 +72,19 @@ func (e *timeoutError) Unwrap() error   { return context.DeadlineExceeded }
 func (e *timeoutError) Timeout() bool   { return true }
 func (e *timeoutError) Temporary() bool { return true }
 
-// oneLine is s without control characters, at most maxExcerpt bytes.
+// oneLine is s with control characters escaped and cut to about maxExcerpt bytes.
 func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, string(utf8.RuneError))
-	if len(s) > maxExcerpt {
-		s = strings.ToValidUTF8(s[:maxExcerpt], "")
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, string(utf8.RuneError)) {
+		if b.Len() >= maxExcerpt {
+			break
+		}
+		if strconv.IsPrint(r) {
+			b.WriteRune(r)
+			continue
+		}
+		quoted := strconv.QuoteRune(r)
+		b.WriteString(quoted[1 : len(quoted)-1])
 	}
-	quoted := strconv.Quote(s)
-	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+	return b.String()
 }
