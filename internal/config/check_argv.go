@@ -3,7 +3,7 @@ package config
 import "strings"
 
 // argv takes a program and its arguments. The program is an absolute path, or
-// a name without a slash that is looked up in the gateway's PATH.
+// a name without a slash that is looked up in a PATH.
 func argv(r *report, n *node) ([]string, bool) {
 	list, ok := texts(r, n)
 	switch {

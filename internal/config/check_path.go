@@ -51,9 +51,9 @@ func wordOrPath(words ...string) checker[string] {
 	}
 }
 
-// taken are the trees that the runtime makes itself. A mount there could hide
-// masked paths or replace devices.
-var taken = []string{"/proc", "/sys", "/dev"}
+// taken are the trees that the runtime makes itself, where a mount could hide
+// masked paths or replace devices, and the one that holds the notify socket.
+var taken = []string{"/proc", "/sys", "/dev", "/run/gatewayd"}
 
 // mountTarget takes a path of the container at which something may be mounted.
 func mountTarget(r *report, n *node) (string, bool) {
@@ -67,7 +67,7 @@ func mountTarget(r *report, n *node) (string, bool) {
 	}
 	for _, tree := range taken {
 		if beneath(s, tree) {
-			r.value(n, "%s belongs to the runtime: nothing may be mounted at or below %s", quote(s), tree)
+			r.value(n, "%s is refused: nothing may be mounted at or below %s", quote(s), tree)
 			return "", false
 		}
 	}

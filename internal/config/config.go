@@ -41,7 +41,7 @@ const DataSource = "data"
 // Mount puts a directory or file of the host into the container.
 type Mount struct {
 	Source   string // DataSource or an absolute path
-	Target   string // absolute; never "/", /proc, /sys, /dev or below these
+	Target   string // absolute; never "/", nor at or below /proc, /sys, /dev, /run/gatewayd
 	ReadOnly bool
 }
 
