@@ -5,9 +5,11 @@
 // # gatewayd init -- PROGRAM ARG…
 //
 // Init is PID 1 of the container when isolation.init is true. It runs the
-// program as its child, in a session of its own, hands every signal on to it
-// that a process may catch, reaps the orphans, and ends when the program ends;
-// the kernel then kills whatever is left in the pid namespace.
+// program as its child, in a session of its own, hands signals on to it, reaps
+// the orphans, and ends when the program ends; the kernel then kills whatever is
+// left in the pid namespace. Handed on is every signal that a process may catch
+// but SIGCHLD and what Go's runtime keeps for itself: SIGURG, SIGPROF and the
+// signals 32 to 34.
 //
 // How the program ended must come out truly, but the init of a pid namespace
 // cannot die by a signal of its choice: from within its namespace the kernel
