@@ -18,7 +18,7 @@ var (
 	readonlyPaths = []string{"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
 )
 
-func (p Plan) linux(packaged *specs.Linux, user specs.User) (*specs.Linux, error) {
+func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 	if packaged == nil {
 		packaged = &specs.Linux{}
 	}
@@ -31,11 +31,8 @@ func (p Plan) linux(packaged *specs.Linux, user specs.User) (*specs.Linux, error
 		return nil, err
 	}
 	return &specs.Linux{
-		// One id each, the program's. A runtime without privileges can map
-		// no more, and nobody needs root in the container: there are no
-		// capabilities for it to have.
-		UIDMappings:   []specs.LinuxIDMapping{{ContainerID: user.UID, HostID: uint32(p.UID), Size: 1}},
-		GIDMappings:   []specs.LinuxIDMapping{{ContainerID: user.GID, HostID: uint32(p.GID), Size: 1}},
+		UIDMappings:   []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(p.UID), Size: 1}},
+		GIDMappings:   []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(p.GID), Size: 1}},
 		CgroupsPath:   p.CgroupsPath,
 		Namespaces:    p.namespaces(),
 		Seccomp:       p.Seccomp,

@@ -8,7 +8,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -32,6 +31,8 @@ func TestMain(m *testing.M) {
 		case rolePayload:
 			payload()
 			os.Exit(0)
+		case "init": // as gatewayd's own binary would be called
+			panic(syscall.Exec(os.Args[3], append([]string{os.Args[3]}, os.Args[4:]...), os.Environ()))
 		}
 	}
 	os.Exit(m.Run())
@@ -121,7 +122,8 @@ func rerun(t *testing.T, attr *syscall.SysProcAttr) {
 	}
 	cmd := exec.Command(binary, "-test.v", "-test.count=1", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
 	cmd.Dir, cmd.SysProcAttr = dir, attr
-	cmd.Env = append(os.Environ(), innerEnv+"=1", "TMPDIR="+tmp)
+	// The race detector would wait a second at exit for reports.
+	cmd.Env = append(os.Environ(), innerEnv+"=1", "TMPDIR="+tmp, "GORACE=atexit_sleep_ms=0")
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), "--- PASS: "+t.Name()) {
 		t.Fatalf("in another process: %v\n%s", err, out)
@@ -147,13 +149,4 @@ func helperOptions(t *testing.T) CopyOptions {
 		t.Fatal(err)
 	}
 	return CopyOptions{Helper: []string{exe, roleHelper}, UID: os.Getuid(), GID: os.Getgid()}
-}
-
-func atoi(t *testing.T, s string) int {
-	t.Helper()
-	n, err := strconv.Atoi(strings.TrimSpace(s))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return n
 }

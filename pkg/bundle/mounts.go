@@ -11,12 +11,16 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// bindOptions are those of every bind mount. They are recursive, since a bind
-// in a user namespace has to be (mount_namespaces(7): what is below a mount
-// stays there), and their recursive forms are set by mount_setattr(2), which
-// leaves flags alone that are locked; a remount with nosuid only would try to
-// take a noexec of the host away, and fail.
-var bindOptions = []string{"rbind", "rprivate", "rnosuid", "rnodev"}
+// treeOptions are those of a bind mount. It is recursive, since a bind in a user
+// namespace has to be (mount_namespaces(7): what is below a mount stays there),
+// and so are its flags: mount_setattr(2) sets them everywhere, where a remount
+// with "ro" would leave what is mounted below writable. Nor does it touch flags
+// that are locked; a remount would try to take a noexec of the host away.
+var treeOptions = []string{"rbind", "rprivate", "rnosuid", "rnodev"}
+
+// fileOptions are those of a bind mount of a single file, which has nothing
+// below it. crun 1.8 takes no recursive flags there.
+var fileOptions = []string{"bind", "private", "nosuid", "nodev"}
 
 // mounts are the fixed ones first, then the package's and the plan's, parents
 // before what lies in them.
@@ -28,19 +32,19 @@ func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount
 		if isFixed(m.Destination) {
 			continue
 		}
-		m, err := p.packagedMount(place, m)
+		m, err := p.packagedMount(h, place, m)
 		if err != nil {
 			return nil, err
 		}
 		laid[m.Destination] = m
 	}
 	for _, m := range p.Mounts {
-		laid[m.Target] = bind(m)
+		laid[m.Target] = h.bind(m)
 	}
 	p.addDefaults(h, laid, readOnly)
 	mounts := append(p.fixedMounts(), parentsFirst(laid)...)
 	if p.Init != "" {
-		mounts = append(mounts, bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
+		mounts = append(mounts, h.bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
 	}
 	return mounts, nil
 }
@@ -55,9 +59,9 @@ func (p Plan) addDefaults(h host, laid map[string]specs.Mount, readOnly bool) {
 		return
 	}
 	for _, name := range []string{"hosts", "resolv.conf"} {
-		target := "/etc/" + name
-		if !covered(laid, target) && h.offers(name) && treeLacks(p.Rootfs, target) {
-			laid[target] = bind(Mount{Source: filepath.Join(h.etc, name), Target: target, ReadOnly: true})
+		target, ok := lacking(p.Rootfs, "/etc/"+name)
+		if ok && h.offers(name) && checkTarget(target) == nil && !covered(laid, "/etc/"+name) && !covered(laid, target) {
+			laid[target] = h.bind(Mount{Source: filepath.Join(h.etc, name), Target: target, ReadOnly: true})
 		}
 	}
 }
@@ -89,7 +93,7 @@ func (p Plan) fixedMounts() []specs.Mount {
 	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
 	if p.Network == NetworkHost {
 		// "ro" would leave the mounts below /sys writable.
-		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(bindOptions), "rnoexec", "rro")}
+		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(treeOptions), "rnoexec", "rro")}
 	}
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
@@ -105,10 +109,13 @@ func tmpfs(target string, options ...string) specs.Mount {
 	return specs.Mount{Destination: target, Type: "tmpfs", Source: "tmpfs", Options: options}
 }
 
-func bind(m Mount) specs.Mount {
-	options := slices.Clone(bindOptions)
+func (h host) bind(m Mount) specs.Mount {
+	options, readOnly := slices.Clone(treeOptions), "rro"
+	if h.isFile(m.Source) {
+		options, readOnly = slices.Clone(fileOptions), "ro"
+	}
 	if m.ReadOnly {
-		options = append(options, "rro")
+		options = append(options, readOnly)
 	}
 	return specs.Mount{Destination: m.Target, Type: "bind", Source: m.Source, Options: options}
 }
@@ -144,7 +151,7 @@ func isBind(m specs.Mount) bool {
 
 // packagedMount is the mount of a package as it may be: a tmpfs, or a read-only
 // bind from below the bundle.
-func (p Plan) packagedMount(place string, m specs.Mount) (specs.Mount, error) {
+func (p Plan) packagedMount(h host, place string, m specs.Mount) (specs.Mount, error) {
 	if err := checkTarget(m.Destination); err != nil {
 		return m, refused(place+".destination", err.Error())
 	}
@@ -156,7 +163,7 @@ func (p Plan) packagedMount(place string, m specs.Mount) (specs.Mount, error) {
 		if p.Bundle == "" || !isCleanAbs(m.Source) || !within(p.Bundle, m.Source) {
 			return m, refused(place+".source", "not below the bundle")
 		}
-		return bind(Mount{Source: m.Source, Target: m.Destination, ReadOnly: true}), nil
+		return h.bind(Mount{Source: m.Source, Target: m.Destination, ReadOnly: true}), nil
 	case m.Type == "tmpfs":
 		return packagedTmpfs(place, m)
 	}

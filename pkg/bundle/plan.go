@@ -32,7 +32,7 @@ type Plan struct {
 	Mounts []Mount // laid over the packaged ones
 	Bundle string  // directory below which packaged bind mounts may have their source; empty: nowhere
 
-	UID, GID int // ids of the host that process.user is mapped to; never root's
+	UID, GID int // ids of the host that 0:0 in the container is; never root's
 
 	CgroupsPath string              // of the launch's leaf, absolute as below /sys/fs/cgroup; empty: the runtime's choice
 	Network     string              // NetworkHost or NetworkNone

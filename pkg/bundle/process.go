@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"fmt"
-	"math"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,16 +53,15 @@ func (p Plan) process(h host, packaged *specs.Process) (*specs.Process, error) {
 	}, nil
 }
 
-// packagedUser keeps the ids: they are mapped, whatever they are.
+// packagedUser leaves of a packaged user the umask. The program is always 0:0 in
+// the container: only one id can be mapped without privileges, and youki and
+// runc become 0 in the new namespace before anything else, so it has to be that
+// one. Without capabilities 0 is an id like any other.
 func packagedUser(u specs.User) (specs.User, error) {
-	// -1 means "no change" to setuid(2) and chown(2).
-	if u.UID == math.MaxUint32 || u.GID == math.MaxUint32 {
-		return specs.User{}, refused("process.user", "not an id")
-	}
 	if u.Umask != nil && *u.Umask > 0o777 {
 		return specs.User{}, refused("process.user.umask", "more than 0777")
 	}
-	return specs.User{UID: u.UID, GID: u.GID, Umask: u.Umask}, nil
+	return specs.User{Umask: u.Umask}, nil
 }
 
 func (p Plan) args(packaged []string) ([]string, error) {

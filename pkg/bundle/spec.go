@@ -14,10 +14,10 @@ const specVersion = "1.0.2"
 // packaged bundle, nil for a bare tree; it is not changed.
 //
 // The spec is made anew, and of a package it takes over only: process args,
-// cwd, env, user and rlimits, hostname, root.readonly, tmpfs mounts, read-only
+// cwd, env, umask and rlimits, hostname, root.readonly, tmpfs mounts, read-only
 // bind mounts from below Plan.Bundle, and more masked and read-only paths.
 // What decides about isolation is gatewayd's in every case and replaced without
-// a word: capabilities (none), noNewPrivileges, namespaces, id mappings,
+// a word: the user (0:0, mapped to Plan.UID and GID), capabilities (none), noNewPrivileges, namespaces, id mappings,
 // cgroup, resources, seccomp, devices of /dev, the mounts of /dev, /proc and
 // /sys, the terminal, the OOM score, scheduling, annotations. What a package
 // asks for and cannot have, and would miss, is an error that is ErrRefused and
@@ -61,7 +61,7 @@ func (p Plan) harden(h host, packaged *specs.Spec) (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	linux, err := p.linux(packaged.Linux, process.User)
+	linux, err := p.linux(packaged.Linux)
 	if err != nil {
 		return nil, err
 	}

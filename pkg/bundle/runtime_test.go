@@ -1,0 +1,251 @@
+package bundle
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"debug/elf"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+
+	"github.com/gatewayd/gatewayd/internal/testenv"
+)
+
+// The specs are given to real runtimes, and the kernel is asked what became of
+// them.
+func TestRuntimesTakeTheSpec(t *testing.T) {
+	binary := staticBinary(t)
+	for _, runtime := range []string{"youki", "crun", "runc"} {
+		t.Run(runtime, func(t *testing.T) {
+			path := testenv.Runtime(t, runtime)
+			t.Run("host network", func(t *testing.T) { runHostNetwork(t, path, binary) })
+			t.Run("no network", func(t *testing.T) { runNoNetwork(t, path, binary) })
+		})
+	}
+}
+
+func runHostNetwork(t *testing.T, runtime, binary string) {
+	c := newContainer(t, runtime, binary)
+	must(t, os.MkdirAll(filepath.Join(c.dir, "rw"), 0o777), os.MkdirAll(filepath.Join(c.dir, "ro"), 0o777),
+		os.Chmod(filepath.Join(c.dir, "rw"), 0o777), os.Chmod(filepath.Join(c.dir, "ro"), 0o777))
+	c.plan.Network = NetworkHost
+	c.plan.Mounts = []Mount{{Source: filepath.Join(c.dir, "rw"), Target: "/rw"}, {Source: filepath.Join(c.dir, "ro"), Target: "/ro", ReadOnly: true}}
+	c.plan.Env = []string{"COLOUR=red", "PATH=/"}
+	report, status := c.run(nil)
+	wantLines(t, report, "hostname "+c.plan.ID, "cwd /", "args [role-payload]", "uid 0 gid 0 pid 1",
+		"write /written: true", "write /tmp/written: true", "write /dev/shm/written: true", "write /rw/written: true",
+		"write /ro/written: false", "write /sys/written: false", "write /proc/sys/kernel/hostname: false",
+		"read /proc/interrupts: 0 bytes true", "unshare: operation not permitted")
+	if !strings.Contains(report, "COLOUR=red") || !strings.Contains(report, "read /etc/resolv.conf: ") {
+		t.Errorf("report %s", report)
+	}
+	hardened(t, status)
+	wantMapping(t, status, 0, c.plan.UID)
+}
+
+func runNoNetwork(t *testing.T, runtime, binary string) {
+	c := newContainer(t, runtime, binary)
+	c.plan.Network, c.plan.ReadOnly, c.plan.Init = NetworkNone, true, binary
+	report, status := c.run(&specs.Spec{
+		Process:  &specs.Process{User: specs.User{UID: 1000, GID: 1001}, Cwd: "/home", Rlimits: []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Hard: 1 << 60, Soft: 777}}},
+		Hostname: "packaged",
+		Mounts:   []specs.Mount{{Destination: "/home", Type: "tmpfs", Source: "tmpfs", Options: []string{"size=1m", "mode=700"}}},
+	})
+	wantLines(t, report, "hostname packaged", "cwd /home", "args [role-payload]", "uid 0 gid 0 pid 1",
+		"write /written: false", "write /tmp/written: true", "write /sys/written: false", "unshare: operation not permitted")
+	hardened(t, status)
+	wantMapping(t, status, 0, c.plan.UID)
+	if !strings.Contains(status["limits"], "Max core file size        777 ") {
+		t.Errorf("limits %s", status["limits"])
+	}
+}
+
+func wantLines(t *testing.T, report string, want ...string) {
+	t.Helper()
+	lines := strings.Split(report, "\n")
+	for _, line := range want {
+		if !slices.Contains(lines, line) {
+			t.Errorf("no line %q in\n%s", line, report)
+		}
+	}
+}
+
+func hardened(t *testing.T, status map[string]string) {
+	t.Helper()
+	for _, set := range []string{"CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"} {
+		if status[set] != "0000000000000000" {
+			t.Errorf("%s %q", set, status[set])
+		}
+	}
+	if status["NoNewPrivs"] != "1" || status["Seccomp"] != "2" {
+		t.Errorf("NoNewPrivs %q Seccomp %q", status["NoNewPrivs"], status["Seccomp"])
+	}
+}
+
+func wantMapping(t *testing.T, status map[string]string, inside, outside int) {
+	t.Helper()
+	if got, want := strings.Fields(status["uid_map"]), []string{fmt.Sprint(inside), fmt.Sprint(outside), "1"}; !slices.Equal(got, want) {
+		t.Errorf("uid_map %v, want %v", got, want)
+	}
+}
+
+// A container is one run of the payload by a runtime.
+type container struct {
+	t            *testing.T
+	dir, runtime string
+	plan         Plan
+	report       *os.File // what the payload writes, from create on
+}
+
+func newContainer(t *testing.T, runtime, binary string) *container {
+	t.Helper()
+	dir := scratch(t)
+	must(t, os.Chmod(dir, 0o711))
+	id, rootfs, err := MakeDir(dir, "gw", 1, 0o755)
+	must(t, err)
+	data, err := os.ReadFile(binary)
+	must(t, err, os.WriteFile(filepath.Join(rootfs, "payload"), data, 0o755), os.Mkdir(filepath.Join(rootfs, "tmp"), 0o755))
+	seccomp, err := DefaultSeccomp()
+	must(t, err)
+	c := &container{t: t, dir: dir, runtime: runtime, plan: Plan{
+		ID: id, Rootfs: rootfs, Args: []string{"/payload", rolePayload}, Seccomp: seccomp, UID: os.Getuid(), GID: os.Getgid(),
+	}}
+	if os.Getuid() == 0 {
+		c.plan.UID, c.plan.GID = 65532, 65532
+		for _, path := range []string{rootfs, filepath.Join(rootfs, "tmp")} {
+			must(t, os.Chown(path, 65532, 65532))
+		}
+		return c
+	}
+	c.plan.CgroupsPath = leaf(t, id)
+	return c
+}
+
+// leaf makes a cgroup for an unprivileged container in our own.
+func leaf(t *testing.T, id string) string {
+	t.Helper()
+	data, err := os.ReadFile("/proc/self/cgroup")
+	must(t, err)
+	own, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "0::/")
+	path := filepath.Join("/", own, id)
+	if !ok || os.Mkdir("/sys/fs/cgroup"+path, 0o755) != nil {
+		testenv.Skip(t, "needs a delegated cgroup v2: run it in the test host (make test)")
+	}
+	t.Cleanup(func() { os.Remove("/sys/fs/cgroup" + path) })
+	return path
+}
+
+func (c *container) call(args ...string) error {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	log := filepath.Join(c.dir, args[0]+".log")
+	argv := c.argv(log, args...)
+	cmd := exec.CommandContext(ctx, argv[0], argv[1:]...)
+	cmd.Dir = "/"
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "XDG_RUNTIME_DIR=" + os.Getenv("XDG_RUNTIME_DIR"), "DBUS_SESSION_BUS_ADDRESS=" + os.Getenv("DBUS_SESSION_BUS_ADDRESS")}
+	out, err := os.CreateTemp(c.dir, "out")
+	must(c.t, err)
+	defer out.Close()
+	cmd.Stdout, cmd.Stderr = out, out
+	if args[0] == "create" {
+		r, w, err := os.Pipe()
+		must(c.t, err)
+		if os.Getuid() == 0 {
+			must(c.t, w.Chown(65532, 65532))
+		}
+		defer w.Close()
+		cmd.Stdout = w
+		c.t.Cleanup(func() { r.Close() })
+		c.report = r
+	}
+	if err := cmd.Run(); err != nil {
+		said, _ := os.ReadFile(out.Name())
+		logged, _ := os.ReadFile(log)
+		return fmt.Errorf("%s %s: %w\n%s\n%s", c.runtime, args[0], err, said, logged)
+	}
+	return nil
+}
+
+// argv is a call of the runtime. crun refuses a machine that mounts cgroup v1
+// and v2 side by side, so there it sees v2 alone.
+func (c *container) argv(log string, args ...string) []string {
+	argv := append([]string{c.runtime, "--root", filepath.Join(c.dir, "state"), "--log", log}, args...)
+	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err == nil || filepath.Base(c.runtime) != "crun" {
+		return argv
+	}
+	argv = slices.Insert(argv, 1, "--cgroup-manager", "disabled")
+	return append([]string{"/usr/bin/unshare", "--mount", "/bin/sh", "-c", `mount -t cgroup2 none /sys/fs/cgroup && exec "$0" "$@"`}, argv...)
+}
+
+// run runs the payload and returns what it said and what the kernel says of it.
+func (c *container) run(packaged *specs.Spec) (report string, status map[string]string) {
+	c.t.Helper()
+	spec, err := c.plan.Spec(packaged)
+	must(c.t, err)
+	bundle, pidFile := filepath.Join(c.dir, "bundle"), filepath.Join(c.dir, "pid")
+	must(c.t, os.MkdirAll(bundle, 0o700), WriteConfig(bundle, spec))
+	c.t.Cleanup(func() { must(c.t, c.call("delete", "--force", c.plan.ID)) })
+	must(c.t, c.call("create", "--bundle", bundle, "--pid-file", pidFile, c.plan.ID))
+	must(c.t, ScrubConfig(bundle)) // from here on nobody reads it
+	must(c.t, c.call("start", c.plan.ID))
+	pid, err := os.ReadFile(pidFile)
+	must(c.t, err)
+	lines := bufio.NewScanner(c.report)
+	for lines.Scan() && lines.Text() != "end of report" {
+		report += lines.Text() + "\n"
+	}
+	return report, procStatus(c.t, string(bytes.TrimSpace(pid)))
+}
+
+func procStatus(t *testing.T, pid string) map[string]string {
+	t.Helper()
+	status := map[string]string{}
+	data, err := os.ReadFile(filepath.Join("/proc", pid, "status"))
+	must(t, err)
+	for line := range strings.Lines(string(data)) {
+		name, value, _ := strings.Cut(line, ":")
+		status[name] = strings.TrimSpace(value)
+	}
+	for _, name := range []string{"uid_map", "limits"} {
+		data, err := os.ReadFile(filepath.Join("/proc", pid, name))
+		must(t, err)
+		status[name] = string(data)
+	}
+	return status
+}
+
+// staticBinary is this test binary, or where it is linked dynamically (the race
+// detector needs that) another build of it.
+func staticBinary(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "bundle-binary-")
+	must(t, err, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	path := filepath.Join(dir, "payload")
+	self, err := elf.Open("/proc/self/exe")
+	must(t, err)
+	defer self.Close()
+	if libraries, _ := self.ImportedLibraries(); len(libraries) == 0 {
+		copyExecutable(t, path)
+		return path
+	}
+	gotool, err := exec.LookPath("go")
+	if err != nil {
+		testenv.Skip(t, "needs a static test binary: build it with CGO_ENABLED=0, or put the go tool into PATH")
+	}
+	cmd := exec.Command(gotool, "test", "-c", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("build a static test binary: %v\n%s", err, out)
+	}
+	return path
+}
