@@ -108,6 +108,9 @@ func (d *daemon) open(c *config.Config) error {
 	if err := d.sweep(); err != nil {
 		return err
 	}
+	if err := d.waitAfterFailures(); err != nil {
+		return err
+	}
 	if d.options.prepare != nil {
 		return d.options.prepare(d.host.Dirs)
 	}

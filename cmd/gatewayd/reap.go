@@ -40,6 +40,9 @@ func (d *daemon) reap() error {
 		return err
 	}
 	defer func() { _ = d.lock.Release() }()
+	if !d.host.Left() {
+		return nil // what every ordinary stop leaves
+	}
 	if err := d.openRuntime(&config.Config{Runtime: "auto"}); err != nil {
 		d.log.Warn("no runtime to remove containers by; they are removed without it", zap.Error(err))
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/systemd"
@@ -23,7 +24,7 @@ func (d *daemon) watch() error {
 	for {
 		summary := systemd.Summarize(d.states())
 		if !announced && summary.Verdict == systemd.NoneReady {
-			return summary.Err
+			return errors.Join(summary.Err, d.countFailure())
 		}
 		if !announced {
 			d.extendStart(summary)
@@ -53,6 +54,7 @@ func (d *daemon) announce(summary systemd.Summary) bool {
 		return false
 	}
 	_ = d.notifier.Ready(summary.Status)
+	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
 	if d.options.ready != nil {
 		d.options.ready(d.binary, d.Status(context.Background()).Gateways)

@@ -22,7 +22,7 @@ func (la *launch) clean(ctx context.Context) error {
 		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
 	}
 	la.closeEnds()
-	errs := []error{removeSecrets(la.dir), la.reap()}
+	errs := []error{removeSecrets(la.dir), la.reap(), la.host.children.reapOrphans()}
 	if la.work != nil {
 		errs = append(errs, la.work.remove(ctx))
 	}

@@ -53,7 +53,6 @@ func (la *launch) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	la.host.children.add(work.created.Pid())
 	la.watch(work.created.Process())
 	if err := la.record(); err != nil {
 		return err
@@ -116,13 +115,12 @@ func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
 // kernel really gives is not read back.
 func posture(g config.Gateway, host *Host) string {
 	if g.Isolation.Bare {
-		return "bare: not isolated"
+		return "bare"
 	}
 	uid, _ := host.ids()
-	root := "writable"
+	root := "rw"
 	if g.Isolation.ReadOnly {
-		root = "read-only"
+		root = "ro"
 	}
-	return fmt.Sprintf("container: root=uid %d, no capabilities, no_new_privs, seccomp %s, network %s, rootfs %s",
-		uid, g.Isolation.Seccomp, g.Isolation.Network, root)
+	return fmt.Sprintf("uid=%d caps=none nnp seccomp=%s net=%s rootfs=%s", uid, g.Isolation.Seccomp, g.Isolation.Network, root)
 }

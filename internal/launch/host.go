@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"maps"
 	"os"
 	"sync"
 
@@ -39,6 +40,7 @@ func (h *Host) ids() (uid, gid int) {
 type children struct {
 	mu   sync.Mutex
 	pids map[int]struct{}
+	busy int // staging passes and exec probes, whose processes have no name here
 }
 
 func (c *children) add(pid int) {
@@ -56,9 +58,33 @@ func (c *children) remove(pid int) {
 	delete(c.pids, pid)
 }
 
-func (c *children) has(pid int) bool {
+// hold keeps orphans from being reaped until the function that it returns is
+// called: what is started meanwhile could be taken for one.
+func (c *children) hold() (release func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	_, ok := c.pids[pid]
-	return ok
+	c.busy++
+	return func() {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.busy--
+	}
+}
+
+// reapOrphans reaps what became our child without being started by us, as it
+// happens to a subreaper: what a killed runtime, hook or probe left. While
+// something is held it is left for the next time.
+func (c *children) reapOrphans() error {
+	c.mu.Lock()
+	busy, owned := c.busy > 0, maps.Clone(c.pids)
+	c.mu.Unlock()
+	if busy {
+		return nil
+	}
+	// What is started from here on is too young to be taken for an orphan.
+	_, err := runtime.ReapOrphans(func(pid int) bool {
+		_, ok := owned[pid]
+		return ok
+	})
+	return err
 }

@@ -121,6 +121,7 @@ func (la *launch) watch(process *runtime.Process) {
 	if la.process != nil {
 		return
 	}
+	la.host.children.add(process.Pid())
 	la.process, la.ended = process, make(chan struct{})
 	la.tell(func(i *Info) { i.Pid = process.Pid() })
 	go func() {

@@ -16,6 +16,7 @@ import (
 // prepare stages the launch and creates its container, in an order in which
 // Clean finds whatever a failed step leaves.
 func (la *launch) prepare(ctx context.Context) error {
+	defer la.host.children.hold()()
 	if err := la.preflight(); err != nil {
 		return err
 	}

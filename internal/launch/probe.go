@@ -34,6 +34,7 @@ func (la *launch) probe(ctx context.Context) error {
 	if la.ask == nil {
 		return nil
 	}
+	defer la.host.children.hold()()
 	return la.ask(ctx)
 }
 

@@ -34,13 +34,14 @@ func (h *Host) Sweep(ctx context.Context) ([]string, error) {
 		}
 		swept = append(swept, name)
 	}
-	_, err = h.ReapOrphans()
-	return swept, errors.Join(append(errs, err)...)
+	return swept, errors.Join(append(errs, h.children.reapOrphans())...)
 }
 
-// ReapOrphans reaps what became our child without being started by us, which
-// happens to a subreaper.
-func (h *Host) ReapOrphans() (int, error) { return runtime.ReapOrphans(h.children.has) }
+// Left tells whether there is anything for Sweep to do.
+func (h *Host) Left() bool {
+	names, err := h.left()
+	return len(names) > 0 || err != nil
+}
 
 // leaves are the cgroups below ours, by name. Which of them belongs to a launch
 // is told by the directories: in a cgroup that we share (root's shell) the
