@@ -24,7 +24,7 @@ type node struct {
 	text     string  // of a scalar: a string's contents, else as it is written
 	children []*node // members of a table, elements of an array, as in the file
 
-	faulty bool // a fault lies here or below
+	faulty bool // a fault was reported of this key or value
 }
 
 func (n *node) isTable() bool { return n.kind == unstable.Table || n.kind == unstable.InlineTable }

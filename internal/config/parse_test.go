@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -153,6 +154,16 @@ func TestLoadRefusesALargeFile(t *testing.T) {
 func TestLoadTellsAMissingFile(t *testing.T) {
 	if _, err := Load(filepath.Join(t.TempDir(), "none.toml")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestArgumentsThatExecveRefuses(t *testing.T) {
+	const text = "[gateway.web]\nbundle = '/b'\ncommand = ['web', '%s']\n"
+	for size, fits := range map[int]bool{maxText: true, maxText + 1: false} {
+		_, err := Parse("f", fmt.Appendf(nil, text, strings.Repeat("x", size)))
+		if (err == nil) != fits {
+			t.Errorf("%d bytes: %v", size, err)
+		}
 	}
 }
 

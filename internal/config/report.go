@@ -44,9 +44,7 @@ func (r *report) key(n *node, problem string, args ...any) {
 }
 
 func (r *report) add(n *node, offset int, suggestion, problem string) {
-	for up := n; up != nil; up = up.parent {
-		up.faulty = true
-	}
+	n.faulty = true
 	line, column := r.position(offset)
 	r.faults = append(r.faults, Fault{r.file, line, column, n.key(), problem, suggestion})
 }
