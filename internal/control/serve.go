@@ -134,16 +134,26 @@ func read(w http.ResponseWriter, r *http.Request, lim limits) *Error {
 	}
 	c := http.NewResponseController(w)
 	c.SetReadDeadline(time.Now().Add(lim.receive))
-	defer c.SetReadDeadline(time.Time{})
-	decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, lim.body))
+	if err := readNothing(http.MaxBytesReader(w, r.Body, lim.body)); err != nil {
+		// The deadline stays: the server still wants to read the rest.
+		w.Header().Set("Connection", "close")
+		return &Error{CodeRequest, "read request: " + err.Error()}
+	}
+	c.SetReadDeadline(time.Time{})
+	return nil
+}
+
+// readNothing reads an empty body or an empty JSON object.
+func readNothing(body io.Reader) error {
+	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&struct{}{}); errors.Is(err, io.EOF) {
 		return nil
 	} else if err != nil {
-		return &Error{CodeRequest, "read request: " + err.Error()}
+		return err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return &Error{CodeRequest, "read request: more than one value"}
+		return errors.New("more than one value")
 	}
 	return nil
 }

@@ -32,6 +32,7 @@ func TestConfine(t *testing.T) {
 
 	cmd := contained(t, 0, "confine", Separator, self, "program", "rights")
 	cmd.ExtraFiles = []*os.File{stray}
+	cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN} // and inheritable: these outlive execve
 	if got := output(t, cmd); !slices.Equal(got, confined) {
 		t.Errorf("confined program has %v", got)
 	}

@@ -1,0 +1,324 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+)
+
+// fake is a Daemon that records what it is asked and answers as told.
+type fake struct {
+	calls chan string
+	err   error
+	block chan struct{} // Restart returns when it is closed or its context ends
+	ended chan error    // gets the error of that context
+}
+
+func (f *fake) Status(context.Context) Report {
+	return Report{Version: "1.2.3", Pid: 42, Gateways: []Gateway{{Name: "web", Phase: "ready", Ready: true, Since: noon}}}
+}
+
+func (f *fake) call(s string) error { f.calls <- s; return f.err }
+
+func (f *fake) Start(_ context.Context, name string) error { return f.call("start " + name) }
+func (f *fake) Stop(_ context.Context, name string) error  { return f.call("stop " + name) }
+func (f *fake) Reload(context.Context) error               { return f.call("reload") }
+
+func (f *fake) Restart(ctx context.Context, name string) error {
+	f.calls <- "restart " + name
+	if f.block == nil {
+		return f.err
+	}
+	select {
+	case <-f.block:
+		return f.err
+	case <-ctx.Done():
+		f.ended <- ctx.Err()
+		return ctx.Err()
+	}
+}
+
+func newFake() *fake { return &fake{calls: make(chan string, 10), ended: make(chan error, 1)} }
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// serving runs a server and returns the path of its socket and what ends it.
+func serving(t *testing.T, d Daemon, lim limits, allowed func(uint32) bool) (path string, end func() error) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "control.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- serve(ctx, l, d, lim, allowed) }()
+	t.Cleanup(cancel)
+	return path, func() error { cancel(); return <-done }
+}
+
+func everybody(uint32) bool { return true }
+
+func TestCalls(t *testing.T) {
+	d := newFake()
+	path, end := serving(t, d, defaultLimits(), ourselvesOrRoot)
+	c, ctx := Dial(path), t.Context()
+	report, err := c.Status(ctx)
+	if err != nil || !reflect.DeepEqual(report, d.Status(ctx)) {
+		t.Errorf("status: %+v, %v", report, err)
+	}
+	calls := []struct {
+		want string
+		do   func() error
+	}{
+		{"start web", func() error { return c.Start(ctx, "web") }},
+		{"stop web-2", func() error { return c.Stop(ctx, "web-2") }},
+		{"restart web", func() error { return c.Restart(ctx, "web") }},
+		{"reload", func() error { return c.Reload(ctx) }},
+		{"start a/b ?", func() error { return c.Start(ctx, "a/b ?") }}, // no other route
+	}
+	for _, call := range calls {
+		if err := call.do(); err != nil {
+			t.Errorf("%s: %v", call.want, err)
+		} else if got := <-d.calls; got != call.want {
+			t.Errorf("asked for %q, the daemon heard %q", call.want, got)
+		}
+	}
+	if err := end(); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("socket after the end: %v", err)
+	}
+}
+
+func TestErrorsTravel(t *testing.T) {
+	tests := []struct {
+		err  error
+		want Error
+	}{
+		{&Error{CodeConfig, "gatewayd.toml:3:1: x"}, Error{CodeConfig, "gatewayd.toml:3:1: x"}},
+		{&Error{CodeUnknownGateway, "no gateway web"}, Error{CodeUnknownGateway, "no gateway web"}},
+		{fmt.Errorf("outer: %w", &Error{CodeConfig, "inner"}), Error{CodeConfig, "outer: inner"}},
+		{errors.New("exit code 3"), Error{CodeFailed, "exit code 3"}},
+	}
+	for _, test := range tests {
+		d := newFake()
+		d.err = test.err
+		path, _ := serving(t, d, defaultLimits(), everybody)
+		var got *Error
+		if err := Dial(path).Reload(t.Context()); !errors.As(err, &got) || *got != test.want {
+			t.Errorf("%v arrives as %v", test.err, err)
+		}
+	}
+}
+
+func TestNotRunning(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "control.sock")
+	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("without a socket: %v", err)
+	}
+	abandon(t, path)
+	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
+		t.Errorf("with a socket that nobody listens on: %v", err)
+	}
+	locked := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(locked, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Dial(filepath.Join(locked, "control.sock")).Status(t.Context()); err == nil || errors.Is(err, ErrNotRunning) {
+		t.Errorf("below a file: %v", err)
+	}
+}
+
+// abandon leaves a socket as a killed daemon does.
+func abandon(t *testing.T, path string) {
+	t.Helper()
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.(*net.UnixListener).SetUnlinkOnClose(false)
+	l.Close()
+}
+
+func TestListen(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "control.sock")
+	abandon(t, path)
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o600 {
+		t.Errorf("mode %v, %v", info.Mode(), err)
+	}
+
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Listen(file); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("in place of a file: %v", err)
+	}
+	if text, _ := os.ReadFile(file); string(text) != "precious" {
+		t.Error("the file is gone")
+	}
+}
+
+func TestPathTooLong(t *testing.T) {
+	path := "/" + strings.Repeat("x", 107)
+	_, listen := Listen(path)
+	_, status := Dial(path).Status(t.Context())
+	for _, err := range []error{listen, status} {
+		if err == nil || !strings.Contains(err.Error(), "108 bytes") || !strings.Contains(err.Error(), "at most 107") {
+			t.Errorf("says: %v", err)
+		}
+	}
+	longest := filepath.Join(t.TempDir(), "")
+	longest += "/" + strings.Repeat("x", 107-len(longest)-1)
+	l, err := Listen(longest)
+	if err != nil {
+		t.Fatalf("with 107 bytes: %v", err)
+	}
+	l.Close()
+}
+
+// A call takes as long as it takes: the limits are about bytes on the wire.
+func TestLongCall(t *testing.T) {
+	d := newFake()
+	d.block = make(chan struct{})
+	lim := defaultLimits()
+	lim.receive, lim.send, lim.idle = 20*time.Millisecond, 20*time.Millisecond, 20*time.Millisecond
+	path, _ := serving(t, d, lim, everybody)
+	done := make(chan error, 1)
+	go func() { done <- Dial(path).Restart(context.Background(), "web") }()
+	<-d.calls
+	select {
+	case err := <-d.ended:
+		t.Errorf("cancelled: %v", err)
+	case <-time.After(10 * lim.receive): // every limit is over
+	}
+	close(d.block)
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestClientThatHangsUpCancelsItsCall(t *testing.T) {
+	d := newFake()
+	d.block = make(chan struct{})
+	path, _ := serving(t, d, defaultLimits(), everybody)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- Dial(path).Restart(ctx, "web") }()
+	<-d.calls
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("client: %v", err)
+	}
+	if err := <-d.ended; !errors.Is(err, context.Canceled) {
+		t.Errorf("daemon: %v", err)
+	}
+}
+
+func TestEndOfServingCancelsCalls(t *testing.T) {
+	d := newFake()
+	d.block = make(chan struct{})
+	path, end := serving(t, d, defaultLimits(), everybody)
+	done := make(chan error, 1)
+	go func() { done <- Dial(path).Restart(t.Context(), "web") }()
+	<-d.calls
+	if err := end(); err != nil {
+		t.Errorf("serve: %v", err)
+	}
+	var answer *Error
+	if err := <-done; !errors.As(err, &answer) || answer.Code != CodeFailed {
+		t.Errorf("client: %v", err)
+	}
+}
+
+// The names in the JSON are what other programs read: this list only grows.
+func TestReportKeepsItsNames(t *testing.T) {
+	all := Gateway{Name: "n", Phase: "p", Since: noon, Ready: true, Launch: 1, Restarts: 1, Failures: 1, ID: "i", Pid: 1,
+		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r",
+		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"}}
+	if v := reflect.ValueOf(all); true {
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("%s is not in this test", v.Type().Field(i).Name)
+			}
+		}
+	}
+	got, err := json.Marshal(Report{Version: "1", Pid: 2, Gateways: []Gateway{all}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"version":"1","pid":2,"gateways":[{"name":"n","phase":"p","since":"2026-11-23T12:00:00Z","ready":true,"launch":1,"restarts":1,"failures":1,"id":"i","pid":1,` +
+		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","posture":"p","bare":true,"revision":"r","leftovers":["l"]}]}`
+	if string(got) != want {
+		t.Errorf("report:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// A newer daemon may say more than this client knows.
+func TestClientPassesOverUnknownFields(t *testing.T) {
+	path := answering(t, 200, `{"version":"9","news":1,"gateways":[{"name":"web","news":{}}]}`)
+	r, err := Dial(path).Status(t.Context())
+	if err != nil || r.Version != "9" || r.Gateways[0].Name != "web" {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+func TestClientDoesNotBelieveEverything(t *testing.T) {
+	for _, test := range []struct {
+		status int
+		body   string
+	}{{200, `[]`}, {200, ``}, {500, `oops`}, {500, `{}`}, {302, ``}, {204, ``}, {200, `{"version":"` + strings.Repeat("x", maxAnswer) + `"}`}} {
+		_, err := Dial(answering(t, test.status, test.body)).Status(t.Context())
+		var e *Error
+		if err == nil || errors.As(err, &e) || errors.Is(err, ErrNotRunning) {
+			t.Errorf("%d %.20s: %v", test.status, test.body, err)
+		}
+	}
+}
+
+// answering is a daemon that always says the same.
+func answering(t *testing.T, status int, body string) (path string) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "control.sock")
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		io.WriteString(w, body)
+	})}
+	go srv.Serve(l)
+	t.Cleanup(func() { srv.Close() })
+	return path
+}
+
+func TestServeSaysWhyItEnds(t *testing.T) {
+	l, err := Listen(filepath.Join(t.TempDir(), "control.sock"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if err := Serve(t.Context(), l, newFake()); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("on a closed listener: %v", err)
+	}
+}

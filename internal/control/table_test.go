@@ -1,0 +1,93 @@
+package control
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+	"time"
+	"unicode"
+)
+
+var update = flag.Bool("update", false, "accept what is written as right")
+
+func TestWriteTable(t *testing.T) {
+	r := Report{Version: "1.2.3", Pid: 42, Gateways: []Gateway{
+		{Name: "api", Phase: "ready", Ready: true, Since: noon.Add(-26 * time.Hour), Launch: 1, ID: "api-1-k2x9q7ab", Pid: 4711,
+			Runtime: "youki", RuntimeVersion: "0.7.0", Posture: "container"},
+		{Name: "ended", Phase: "ended", Since: noon.Add(-61 * time.Minute), Launch: 2, Restarts: 1, CauseAt: noon.Add(-61 * time.Minute), Runtime: "youki", RuntimeVersion: "0.7.0"},
+		{Name: "hostile", Phase: "crash-looping", Since: noon.Add(-1500 * time.Millisecond), Launch: 17, Restarts: 16, Failures: 9,
+			Cause: "create container: \x1b[2J\x1b]0;owned\a\ttab\nnext line \u202egnp.exe \x85 \xff done, with much more text", CauseAt: noon.Add(-1500 * time.Millisecond),
+			Next: noon.Add(8200 * time.Millisecond), ProbeError: "get http://127.0.0.1:8090/healthz: connection refused",
+			Runtime: "youki", RuntimeVersion: "0.7.0", Leftovers: []string{"/run/gatewayd/launches/hostile-16-x: busy"}},
+		{Name: "new", Phase: "starting", Since: noon.Add(-40 * time.Millisecond), Launch: 1},
+		{Name: "plain", Phase: "ready", Ready: true, Since: noon.Add(-200 * time.Second), Launch: 3, Restarts: 2, Pid: 5, Cause: "signal: killed", CauseAt: noon, Posture: "bare", Bare: true},
+	}}
+	var got bytes.Buffer
+	if err := WriteTable(&got, r, noon); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range got.String() {
+		if c != '\n' && !unicode.IsGraphic(c) {
+			t.Errorf("%U reaches the terminal", c)
+		}
+	}
+	golden(t, "testdata/table.txt", got.String())
+}
+
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant, or -update:\n%s", got, want)
+	}
+}
+
+func TestWriteTableReportsItsWriter(t *testing.T) {
+	if err := WriteTable(broken{}, Report{}, noon); !errors.Is(err, os.ErrClosed) {
+		t.Errorf("says: %v", err)
+	}
+}
+
+type broken struct{}
+
+func (broken) Write([]byte) (int, error) { return 0, os.ErrClosed }
+
+func TestSince(t *testing.T) {
+	for d, want := range map[time.Duration]string{
+		-time.Second: "0s", 1500 * time.Microsecond: "2ms", 1240 * time.Millisecond: "1.2s",
+		61 * time.Second: "1m1s", 3601 * time.Second: "1h0m", 49 * time.Hour: "2d1h",
+	} {
+		if got := since(noon, noon.Add(d)); got != want {
+			t.Errorf("%v: %s, want %s", d, got, want)
+		}
+	}
+}
+
+func TestReady(t *testing.T) {
+	for want, gateways := range map[bool][]Gateway{true: {{Ready: true}, {Ready: true}}, false: {{Ready: true}, {}}} {
+		if got := (Report{Gateways: gateways}).Ready(); got != want {
+			t.Errorf("%+v: %v", gateways, got)
+		}
+	}
+}
+
+func FuzzPrintable(f *testing.F) {
+	f.Add("a\x1b[2Jb\u202e\xff\uFFFD\n")
+	f.Fuzz(func(t *testing.T, s string) {
+		got := printable(s)
+		if strings.ContainsFunc(got, func(r rune) bool { return !unicode.IsGraphic(r) && r != unicode.ReplacementChar }) {
+			t.Errorf("%q becomes %q", s, got)
+		}
+	})
+}
