@@ -86,27 +86,36 @@ func (s *Sink) offer(q *queue, r Record, limit int) {
 
 // awaitRoom returns when half of q is free, and not when one record fits: a
 // flooding gateway would wake us for each of its lines. It returns early when
-// nothing is to be waited for.
+// journald is not to be waited for.
 func (s *Sink) awaitRoom(ctx context.Context, q *queue) {
+	left := s.patience(ctx)
+	if left <= 0 {
+		return // before anything is made: this is the way of each dropped line
+	}
 	wake := func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		q.room.Broadcast()
 	}
 	defer context.AfterFunc(ctx, wake)()
-	timer := time.AfterFunc(stallAfter, wake)
+	timer := time.AfterFunc(left, wake)
 	defer timer.Stop()
-	for q.size > queueLimit/2 && !s.closed && ctx.Err() == nil {
-		left := stallAfter
-		if !s.since.IsZero() {
-			left -= time.Since(s.since)
-		}
-		if left <= 0 {
-			return
-		}
+	for ; q.size > queueLimit/2 && left > 0; left = s.patience(ctx) {
 		timer.Reset(left)
 		q.room.Wait()
 	}
+}
+
+// patience is how much longer journald may take before it counts as blocked;
+// 0 when it does, and when there is no more time to wait at all.
+func (s *Sink) patience(ctx context.Context) time.Duration {
+	switch {
+	case s.closed, ctx.Err() != nil:
+		return 0
+	case s.since.IsZero():
+		return stallAfter
+	}
+	return max(0, stallAfter-time.Since(s.since))
 }
 
 // queue finds or makes the queue of a gateway.

@@ -57,7 +57,9 @@ func (s *splitter) add(n int) {
 		s.chunk(rest[:maxText], true)
 		rest = rest[maxText:]
 	}
-	s.buffer = s.buffer[:copy(s.buffer, rest)]
+	if len(rest) < len(s.buffer) {
+		s.buffer = s.buffer[:copy(s.buffer, rest)]
+	}
 }
 
 // finish emits the last words of a stream that does not end with a newline.
