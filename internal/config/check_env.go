@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2/unstable"
 )
@@ -26,7 +27,7 @@ func fillEnv(r *report, n *node, into *Gateway) {
 		first, twice := listed[s]
 		switch {
 		case !envName.MatchString(s):
-			r.key(name, "%s is no name of an environment variable: want letters, digits and _, not a digit first", quote(s))
+			r.key(name, "%s is no name of an environment variable: want letters, digits and _, not a digit first", quote(onlyName(s)))
 		case slices.Contains(reserved, s):
 			r.key(name, "%s is set by gatewayd itself", s)
 		case twice && first.parent == name.parent && name.name != "":
@@ -38,6 +39,15 @@ func fillEnv(r *report, n *node, into *Gateway) {
 			listed[s] = name
 		}
 	}
+}
+
+// onlyName cuts off what somebody took for the place of a value: it may be a
+// secret, and faults reach the journal.
+func onlyName(s string) string {
+	if name, _, assigned := strings.Cut(s, "="); assigned {
+		return name + "=…"
+	}
+	return s
 }
 
 // listedName is the variable that a key of static or an element of pass or

@@ -124,13 +124,23 @@ func TestSignals(t *testing.T) {
 	}
 }
 
-func TestSecretsOfAProbeAreNotRepeated(t *testing.T) {
-	for _, url := range []string{
-		"http://user:canary@host/", "http://user:can#canary@host/", "ftp://user:canary@host/", "http://user:canary@host:port/", "http://canary\x7f@/",
+// TestFaultsRepeatNoSecrets: where a password or token is likely to be written,
+// rightly or not.
+func TestFaultsRepeatNoSecrets(t *testing.T) {
+	for _, line := range []string{
+		`ready.probe = "http://user:canary@host/"`,
+		`ready.probe = "http://user:can#canary@host/"`,
+		`ready.probe = "http://user:canary@host:port/"`,
+		`ready.probe = "http://canary\u007f@/"`,
+		`ready.probe = "ftp://user:canary@host/"`,
+		`env.pass = ["TOKEN=canary"]`,
+		`env.static.TOKEN = ["canary"]`,
+		`env.static.TOKEN = "canary\u0000"`,
+		`env.TOKEN = "canary"`,
 	} {
-		_, err := Parse("f", []byte("[gateway.web]\nbundle = '/b'\nready.probe = "+quote(url)+"\n"))
+		_, err := Parse("f", []byte("[gateway.web]\nbundle = '/b'\n"+line+"\n"))
 		if err == nil || strings.Contains(err.Error(), "canary") {
-			t.Errorf("%q: %v", url, err)
+			t.Errorf("%s: %v", line, err)
 		}
 	}
 }
