@@ -1,0 +1,225 @@
+package bundle
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+var update = flag.Bool("update", false, "accept the specs that are made as the golden ones")
+
+// testHost is the same on each machine.
+func testHost(t testing.TB) host {
+	t.Helper()
+	etc := scratch(t)
+	must(t, os.WriteFile(filepath.Join(etc, "hosts"), []byte("127.0.0.1 localhost\n"), 0o644), os.WriteFile(filepath.Join(etc, "resolv.conf"), []byte("nameserver 192.0.2.1\n"), 0o644))
+	return host{
+		hardLimit: func(int) uint64 { return 4096 },
+		isFile:    func(path string) bool { return strings.HasSuffix(path, "file") || filepath.Dir(path) == etc },
+		etc:       etc,
+	}
+}
+
+// testPlan is one that leaves the package all it may have.
+func testPlan(rootfs string) Plan {
+	return Plan{
+		ID: "web-1-abc", Rootfs: rootfs, UID: 1001, GID: 1002, Network: NetworkHost, Bundle: "/opt/web",
+		Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}, CgroupsPath: "/user.slice/web-1-abc",
+	}
+}
+
+func packagedSpec(t testing.TB, name string) *specs.Spec {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("testdata/packaged", name+".json"))
+	must(t, err)
+	spec, err := parseSpec(data)
+	must(t, err)
+	return spec
+}
+
+func TestSpecIsGolden(t *testing.T) {
+	bare := func(p *Plan) { p.Args = []string{"/bin/web"} }
+	for name, c := range map[string]struct {
+		packaged string
+		change   func(*Plan)
+	}{
+		"bare":  {"", bare},
+		"runc":  {"runc", func(*Plan) {}},
+		"crun":  {"crun", func(*Plan) {}},
+		"youki": {"youki", func(*Plan) {}},
+		"rich":  {"rich", func(*Plan) {}},
+		"none":  {"", func(p *Plan) { bare(p); p.Network, p.ReadOnly, p.CgroupsPath, p.Seccomp = NetworkNone, true, "", nil }},
+		"laid over": {"rich", func(p *Plan) {
+			p.Args, p.Cwd, p.Hostname, p.Init = []string{"/bin/other", "-x"}, "/srv", "other", "/usr/bin/gatewayd-file"
+			p.Env = []string{"COLOUR=red", "LISTEN_FDS=1", "NEW=1"}
+			p.Mounts = []Mount{{Source: "/home/me/data", Target: "/data"}, {Source: "/home/me/file", Target: "/etc/resolv.conf", ReadOnly: true}}
+			p.Hooks = []specs.Hook{{Path: "/usr/bin/gatewayd", Args: []string{"gatewayd", "hook"}, Env: []string{"PATH=/bin"}}}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, rootfs := testHost(t), scratch(t)
+			plan := testPlan(rootfs)
+			c.change(&plan)
+			var packaged *specs.Spec
+			if c.packaged != "" {
+				packaged = packagedSpec(t, c.packaged)
+			}
+			before, _ := json.Marshal(packaged)
+			spec, err := plan.specOn(h, packaged)
+			must(t, err)
+			checkHardened(t, plan, h, spec)
+			if after, _ := json.Marshal(packaged); string(after) != string(before) {
+				t.Errorf("the packaged spec was changed: %s", cmp.Diff(string(before), string(after)))
+			}
+			golden(t, strings.ReplaceAll(name, " ", "-"), spec, strings.NewReplacer(rootfs, "ROOTFS", h.etc, "ETC"))
+		})
+	}
+}
+
+func golden(t *testing.T, name string, spec *specs.Spec, places *strings.Replacer) {
+	t.Helper()
+	data, err := json.MarshalIndent(spec, "", "  ")
+	must(t, err)
+	got := places.Replace(string(data)) + "\n"
+	path := filepath.Join("testdata/spec", name+".golden.json")
+	if *update {
+		must(t, os.MkdirAll("testdata/spec", 0o755), os.WriteFile(path, []byte(got), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	must(t, err)
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("not the golden spec; -update accepts it (-want +got):\n%s", diff)
+	}
+}
+
+func TestSpecRefuses(t *testing.T) {
+	for asked, place := range map[string]string{
+		`"hooks": {"prestart": [{"path": "/bin/true"}]}`: "hooks",
+		`"hooks": {"poststop": [{"path": "/bin/true"}]}`: "hooks",
+		`"domainname": "x"`: "domainname",
+		`"vm": {}`:          "vm",
+		`"windows": {}`:     "windows",
+		`"hostname": "` + strings.Repeat("h", 65) + `"`:                                                                   "hostname",
+		`"process": {"args": []}`:                                                                                         "process.args",
+		`"process": {"args": ["a\u0000b"]}`:                                                                               "process.args[0]",
+		`"process": {"args": ["a"], "cwd": "relative"}`:                                                                   "process.cwd",
+		`"process": {"args": ["a"], "env": ["A=1", "B"]}`:                                                                 "process.env[1]",
+		`"process": {"args": ["a"], "env": ["=1"]}`:                                                                       "process.env[0]",
+		`"process": {"args": ["a"], "user": {"additionalGids": [5]}}`:                                                     "process.user.additionalGids",
+		`"process": {"args": ["a"], "user": {"umask": 512}}`:                                                              "process.user.umask",
+		`"process": {"args": ["a"], "apparmorProfile": "x"}`:                                                              "process.apparmorProfile",
+		`"process": {"args": ["a"], "selinuxLabel": "x"}`:                                                                 "process.selinuxLabel",
+		`"process": {"args": ["a"], "rlimits": [{"type": "RLIMIT_X"}]}`:                                                   "process.rlimits[0].type",
+		`"process": {"args": ["a"], "rlimits": [{"type": "RLIMIT_CORE"}, {"type": "RLIMIT_CORE"}]}`:                       "process.rlimits[1].type",
+		`"process": {"args": ["a"], "rlimits": [{"type": "RLIMIT_CORE", "soft": 1}]}`:                                     "process.rlimits[0].soft",
+		`"linux": {"devices": [{"path": "/dev/sda", "type": "b", "major": 8, "minor": 0}]}`:                               "linux.devices",
+		`"linux": {"netDevices": {"eth0": {}}}`:                                                                           "linux.netDevices",
+		`"linux": {"sysctl": {"net.ipv4.ip_forward": "1"}}`:                                                               "linux.sysctl",
+		`"linux": {"personality": {"domain": "LINUX32"}}`:                                                                 "linux.personality",
+		`"linux": {"timeOffsets": {"boottime": {"secs": 1}}}`:                                                             "linux.timeOffsets",
+		`"linux": {"rootfsPropagation": "shared"}`:                                                                        "linux.rootfsPropagation",
+		`"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": "/proc/1/ns/net"}]}`:                       "linux.namespaces[1].path",
+		`"linux": {"maskedPaths": ["../x"]}`:                                                                              "linux.maskedPaths[0]",
+		`"mounts": [{"destination": "/home", "type": "bind", "source": "/home", "options": ["bind"]}]`:                    "mounts[0].source",
+		`"mounts": [{"destination": "/home", "source": "/home", "options": ["rbind", "ro"]}]`:                             "mounts[0].source",
+		`"mounts": [{"destination": "/home", "type": "tmpfs", "source": "/home", "options": ["rbind"]}]`:                  "mounts[0].source",
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "/opt/web/../../etc"}]`:                               "mounts[0].source",
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "/opt/webx"}]`:                                        "mounts[0].source",
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "relative"}]`:                                         "mounts[0].source",
+		`"mounts": [{"destination": "/x", "type": "overlay", "options": ["lowerdir=/etc"]}]`:                              "mounts[0].type",
+		`"mounts": [{"destination": "/proc/sys", "type": "tmpfs"}]`:                                                       "mounts[0].destination",
+		`"mounts": [{"destination": "/a/../dev/null", "type": "tmpfs"}]`:                                                  "mounts[0].destination",
+		`"mounts": [{"destination": "/", "type": "tmpfs"}]`:                                                               "mounts[0].destination",
+		`"mounts": [{"destination": "x", "type": "tmpfs"}]`:                                                               "mounts[0].destination",
+		`"mounts": [{"destination": "/x", "type": "tmpfs", "options": ["shared"]}]`:                                       "mounts[0].options[0]",
+		`"mounts": [{"destination": "/x", "type": "tmpfs", "options": ["size="]}]`:                                        "mounts[0].options[0]",
+		`"mounts": [{"destination": "/x", "type": "tmpfs", "uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}]}]`: "mounts[0].uidMappings",
+		`"mounts": [{"destination": "/x", "type": "tmpfs"}, {"destination": "/y", "type": "proc", "source": "proc"}]`:     "mounts[1].type",
+	} {
+		t.Run(asked, func(t *testing.T) {
+			text := `{"process": {"args": ["a"]}, ` + asked + `}`
+			packaged, err := parseSpec([]byte(text))
+			must(t, err)
+			_, err = testPlan("/rootfs").Spec(packaged)
+			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), ": "+place+": refused: ") {
+				t.Errorf("error %v, want one about %s", err, place)
+			}
+		})
+	}
+}
+
+func TestSpecOfAWrongPlan(t *testing.T) {
+	for name, change := range map[string]func(*Plan){
+		"root":             func(p *Plan) { p.UID = 0 },
+		"root's group":     func(p *Plan) { p.GID = 0 },
+		"no user":          func(p *Plan) { p.UID = -1 },
+		"relative rootfs":  func(p *Plan) { p.Rootfs = "rootfs" },
+		"unclean rootfs":   func(p *Plan) { p.Rootfs = "/a/../b" },
+		"no network":       func(p *Plan) { p.Network = "" },
+		"cgroup":           func(p *Plan) { p.CgroupsPath = "system.slice:x:y" },
+		"mount on root":    func(p *Plan) { p.Mounts = []Mount{{Source: "/a", Target: "/"}} },
+		"mount in proc":    func(p *Plan) { p.Mounts = []Mount{{Source: "/a", Target: "/proc/1"}} },
+		"relative source":  func(p *Plan) { p.Mounts = []Mount{{Source: "a", Target: "/a"}} },
+		"no name":          func(p *Plan) { p.Env = []string{"secret-value"} },
+		"relative init":    func(p *Plan) { p.Init = "gatewayd" },
+		"relative package": func(p *Plan) { p.Bundle = "." },
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := testPlan("/rootfs")
+			plan.Args = []string{"/bin/web"}
+			if _, err := plan.Spec(nil); err != nil {
+				t.Fatal(err)
+			}
+			change(&plan)
+			_, err := plan.Spec(nil)
+			if err == nil || errors.Is(err, ErrRefused) || strings.Contains(err.Error(), "secret-value") {
+				t.Errorf("error %v", err)
+			}
+		})
+	}
+}
+
+func TestHostFilesAreBoundWhereTheTreeHasNone(t *testing.T) {
+	for name, c := range map[string]struct {
+		make func(etc string) error
+		want string // where resolv.conf is mounted
+	}{
+		"absent":       {func(string) error { return nil }, "/etc/resolv.conf"},
+		"empty":        {func(etc string) error { return os.WriteFile(etc+"/resolv.conf", nil, 0o644) }, "/etc/resolv.conf"},
+		"own":          {func(etc string) error { return os.WriteFile(etc+"/resolv.conf", []byte("nameserver ::1\n"), 0o644) }, ""},
+		"dangling":     {func(etc string) error { return os.Symlink("../run/resolv.conf", etc+"/resolv.conf") }, "/run/resolv.conf"},
+		"dangling out": {func(etc string) error { return os.Symlink("../../../run/resolv.conf", etc+"/resolv.conf") }, "/run/resolv.conf"},
+		"absolute":     {func(etc string) error { return os.Symlink("/run/resolv.conf", etc+"/resolv.conf") }, "/run/resolv.conf"},
+		"into proc":    {func(etc string) error { return os.Symlink("/proc/resolv.conf", etc+"/resolv.conf") }, ""},
+		"link to own": {func(etc string) error {
+			return errors.Join(os.WriteFile(etc+"/own", []byte("x"), 0o644), os.Symlink("/etc/own", etc+"/resolv.conf"))
+		}, ""},
+		"directory": {func(etc string) error { return os.Mkdir(etc+"/resolv.conf", 0o755) }, ""},
+		"loop":      {func(etc string) error { return os.Symlink("resolv.conf", etc+"/resolv.conf") }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h, rootfs := testHost(t), scratch(t)
+			must(t, os.Mkdir(rootfs+"/etc", 0o755), c.make(rootfs+"/etc"))
+			plan := testPlan(rootfs)
+			plan.Args = []string{"/bin/web"}
+			spec, err := plan.specOn(h, nil)
+			must(t, err)
+			got := ""
+			for _, m := range spec.Mounts {
+				if m.Source == h.etc+"/resolv.conf" {
+					got = m.Destination
+				}
+			}
+			if got != c.want {
+				t.Errorf("mounted at %q, want %q", got, c.want)
+			}
+		})
+	}
+}
