@@ -16,7 +16,7 @@ func routes(log io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", hello())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /slow", slow)
+	mux.Handle("GET /slow", slow(log))
 	mux.Handle("GET /crash", crashing(log))
 	mux.Handle("POST /crash", crashing(log))
 	return mux
@@ -36,15 +36,18 @@ func hello() http.Handler {
 	})
 }
 
-func slow(w http.ResponseWriter, r *http.Request) {
-	d, err := time.ParseDuration(r.URL.Query().Get("for"))
-	if err != nil || d < 0 || d > slowest {
-		http.Error(w, fmt.Sprintf("slow: for= takes a duration up to %s, such as 5s", slowest), http.StatusBadRequest)
-		return
-	}
-	select {
-	case <-time.After(d):
-		fmt.Fprintf(w, "after %s\n", d)
-	case <-r.Context().Done(): // the client is gone, or the drain is over
-	}
+func slow(log io.Writer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		d, err := time.ParseDuration(r.URL.Query().Get("for"))
+		if err != nil || d < 0 || d > slowest {
+			http.Error(w, fmt.Sprintf("slow: for= takes a duration up to %s, such as 5s", slowest), http.StatusBadRequest)
+			return
+		}
+		fmt.Fprintf(log, "example gateway answers in %s, as asked\n", d)
+		select {
+		case <-time.After(d):
+			fmt.Fprintf(w, "after %s\n", d)
+		case <-r.Context().Done(): // the client is gone, or the drain is over
+		}
+	})
 }
