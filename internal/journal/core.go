@@ -68,23 +68,32 @@ func record(e zapcore.Entry, fields []zapcore.Field) Record {
 		Priority: priority(e.Level),
 		Fields:   []Field{{"SYSLOG_IDENTIFIER", identifier}, {"STREAM", identifier}},
 	}
-	add := func(name, value string) {
-		if value != "" {
-			r.Fields = append(r.Fields, Field{name, value})
-		}
-	}
 	for _, key := range slices.Sorted(maps.Keys(values.Fields)) {
-		add(fieldName(key), text(values.Fields[key]))
+		r.set(fieldName(key), text(values.Fields[key]))
 	}
-	add("MESSAGE_ID", MessageID(r.Get("EVENT")))
-	add("LOGGER", e.LoggerName)
-	add("STACK", e.Stack)
+	r.set("MESSAGE_ID", MessageID(r.Get("EVENT")))
+	r.set("LOGGER", e.LoggerName)
+	r.set("STACK", e.Stack)
 	if e.Caller.Defined {
-		add("CODE_FILE", e.Caller.File)
-		add("CODE_LINE", strconv.Itoa(e.Caller.Line))
-		add("CODE_FUNC", e.Caller.Function)
+		r.set("CODE_FILE", e.Caller.File)
+		r.set("CODE_LINE", strconv.Itoa(e.Caller.Line))
+		r.set("CODE_FUNC", e.Caller.Function)
 	}
 	return r
+}
+
+// set gives a field one value, where journald would keep two; "" sets nothing.
+func (r *Record) set(name, value string) {
+	if value == "" {
+		return
+	}
+	for i, f := range r.Fields {
+		if f.Name == name {
+			r.Fields[i].Value = value
+			return
+		}
+	}
+	r.Fields = append(r.Fields, Field{name, value})
 }
 
 // cause is what follows the message: journalctl shows MESSAGE and no other
