@@ -15,9 +15,15 @@ type host struct {
 	hardLimit func(resource int) uint64
 	isFile    func(path string) bool // false for what is absent: the runtime will say so
 	etc       string                 // the directory of resolv.conf and hosts
+
+	sysReadOnly bool // /sys is mounted read-only
 }
 
-func thisHost() host { return host{hardLimit: hardLimit, isFile: isFile, etc: "/etc"} }
+func thisHost() host {
+	var sys unix.Statfs_t
+	readOnly := unix.Statfs("/sys", &sys) == nil && sys.Flags&unix.ST_RDONLY != 0
+	return host{hardLimit: hardLimit, isFile: isFile, etc: "/etc", sysReadOnly: readOnly}
+}
 
 func isFile(path string) bool {
 	info, err := os.Stat(path)

@@ -42,7 +42,7 @@ func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount
 		laid[m.Target] = h.bind(m)
 	}
 	p.addDefaults(h, laid, readOnly)
-	mounts := append(p.fixedMounts(), parentsFirst(laid)...)
+	mounts := append(p.fixedMounts(h), parentsFirst(laid)...)
 	if p.Init != "" {
 		mounts = append(mounts, h.bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
 	}
@@ -87,22 +87,28 @@ func parentsFirst(laid map[string]specs.Mount) []specs.Mount {
 }
 
 // fixedMounts are the same in every container. devpts has no gid=5: that group
-// is not mapped. The sysfs of a network namespace shows its devices, so without
-// a new one the kernel refuses a new sysfs, and the host's is bound instead.
-func (p Plan) fixedMounts() []specs.Mount {
-	sys := specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
-	if p.Network == NetworkHost {
-		// "ro" would leave the mounts below /sys writable.
-		sys = specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(treeOptions), "rnoexec", "rro")}
-	}
+// is not mapped.
+func (p Plan) fixedMounts(h host) []specs.Mount {
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
 		tmpfs("/dev", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
 		tmpfs("/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
-		sys,
+		p.sys(h),
 	}
+}
+
+// sys is a new sysfs, which shows the devices of its network namespace, so the
+// kernel wants that to be a new one, too. Without, the host's is bound, with
+// all that is mounted below it read-only. So it is where the host's own is
+// read-only, as in a container: there the kernel lets a user namespace have no
+// writable one, and youki makes it read-only only after that question.
+func (p Plan) sys(h host) specs.Mount {
+	if p.Network == NetworkNone && !h.sysReadOnly {
+		return specs.Mount{Destination: "/sys", Type: "sysfs", Source: "sysfs", Options: []string{"nosuid", "noexec", "nodev", "ro"}}
+	}
+	return specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(treeOptions), "rnoexec", "rro")}
 }
 
 func tmpfs(target string, options ...string) specs.Mount {

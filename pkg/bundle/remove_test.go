@@ -57,7 +57,7 @@ func TestRemoveWantsAName(t *testing.T) {
 func TestRemoveOfOtherKinds(t *testing.T) {
 	dir := scratch(t)
 	at := func(name string) string { return filepath.Join(dir, name) }
-	must(t, os.MkdirAll(at("kept/inner"), 0o500), os.Symlink(at("kept"), at("link")), os.Symlink("gone", at("dangling")),
+	must(t, os.MkdirAll(at("kept/inner"), 0o700), os.Chmod(at("kept"), 0o500), os.Symlink(at("kept"), at("link")), os.Symlink("gone", at("dangling")),
 		os.WriteFile(at("file"), nil, 0), unix.Mkfifo(at("fifo"), 0))
 	for _, name := range []string{"link", "dangling", "file", "fifo"} {
 		must(t, Remove(context.Background(), dir, name))

@@ -123,20 +123,29 @@ func newContainer(t *testing.T, runtime, binary string) *container {
 		for _, path := range []string{rootfs, filepath.Join(rootfs, "tmp")} {
 			must(t, os.Chown(path, 65532, 65532))
 		}
-		return c
 	}
-	c.plan.CgroupsPath = leaf(t, id)
+	if unified() || os.Getuid() != 0 {
+		c.plan.CgroupsPath = leaf(t, id)
+	}
 	return c
 }
 
-// leaf makes a cgroup for an unprivileged container in our own.
+// unified: where version 1 is mounted, too, root's runtimes find their own way.
+func unified() bool {
+	_, err := os.Stat("/sys/fs/cgroup/cgroup.procs")
+	return err == nil
+}
+
+// leaf makes a cgroup for a container in our own one of version 2,
+// beside which /proc/self/cgroup may name some of version 1.
 func leaf(t *testing.T, id string) string {
 	t.Helper()
 	data, err := os.ReadFile("/proc/self/cgroup")
 	must(t, err)
-	own, ok := strings.CutPrefix(strings.TrimSpace(string(data)), "0::/")
+	_, own, found := strings.Cut("\n"+string(data), "\n0::")
+	own, _, _ = strings.Cut(own, "\n")
 	path := filepath.Join("/", own, id)
-	if !ok || os.Mkdir("/sys/fs/cgroup"+path, 0o755) != nil {
+	if !found || os.Mkdir("/sys/fs/cgroup"+path, 0o755) != nil {
 		testenv.Skip(t, "needs a delegated cgroup v2: run it in the test host (make test)")
 	}
 	t.Cleanup(func() { os.Remove("/sys/fs/cgroup" + path) })
@@ -179,7 +188,7 @@ func (c *container) call(args ...string) error {
 // and v2 side by side, so there it sees v2 alone.
 func (c *container) argv(log string, args ...string) []string {
 	argv := append([]string{c.runtime, "--root", filepath.Join(c.dir, "state"), "--log", log}, args...)
-	if _, err := os.Stat("/sys/fs/cgroup/cgroup.procs"); err == nil || filepath.Base(c.runtime) != "crun" {
+	if unified() || filepath.Base(c.runtime) != "crun" {
 		return argv
 	}
 	argv = slices.Insert(argv, 1, "--cgroup-manager", "disabled")
