@@ -32,8 +32,9 @@ govulncheck   := .build/bin/govulncheck-v1.9.0
 .PHONY: run
 run: setup build ## set up, build, and keep an example gateway alive until Ctrl-C
 # On a terminal in a process group of its own: Ctrl-C is for gatewayd, which ends
-# well, and make reports that. Should make be killed, gatewayd is told to stop.
-	@if [ -t 0 ]; then set -m; fi; setpriv --pdeathsig TERM bin/gatewayd demo
+# well, and make reports that ("|| exit" keeps the shell there to see to it). Should
+# make be killed, gatewayd is told to stop.
+	@if [ -t 0 ]; then set -m; fi; setpriv --pdeathsig TERM bin/gatewayd demo || exit
 
 .PHONY: test
 test: setup-test build ## set up, build, and run every test, here and in a throw-away systemd host
