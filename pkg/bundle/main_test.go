@@ -2,11 +2,8 @@ package bundle
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -15,58 +12,18 @@ import (
 
 // The test binary is also what some tests run: see the roles.
 const (
-	roleHelper  = "role-helper"
-	rolePayload = "role-payload"
-	innerEnv    = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
+	roleHelper = "role-helper"
+	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case roleHelper:
-			if err := HelperMain(context.Background(), os.Args[2:]); err != nil {
-				os.Exit(1)
-			}
-			os.Exit(0)
-		case rolePayload:
-			payload()
-			os.Exit(0)
-		case "init": // as gatewayd's own binary would be called
-			panic(syscall.Exec(os.Args[3], append([]string{os.Args[3]}, os.Args[4:]...), os.Environ()))
+	if len(os.Args) > 1 && os.Args[1] == roleHelper {
+		if err := HelperMain(context.Background(), os.Args[2:]); err != nil {
+			os.Exit(1)
 		}
+		os.Exit(0)
 	}
 	os.Exit(m.Run())
-}
-
-// payload is the program in the container. It says what it sees, and ends by
-// SIGTERM.
-func payload() {
-	terminate := make(chan os.Signal, 1)
-	signal.Notify(terminate, syscall.SIGTERM)
-	hostname, _ := os.Hostname()
-	cwd, _ := os.Getwd()
-	fmt.Printf("hostname %s\ncwd %s\nargs %v\nenv %v\nuid %d gid %d pid %d\n",
-		hostname, cwd, os.Args[1:], os.Environ(), os.Getuid(), os.Getgid(), os.Getpid())
-	for _, path := range []string{"/written", "/tmp/written", "/dev/shm/written", "/ro/written", "/rw/written", "/sys/written", "/proc/sys/kernel/hostname"} {
-		err := os.WriteFile(path, []byte("x"), 0o600)
-		fmt.Printf("write %s: %v\n", path, err == nil)
-	}
-	for _, path := range []string{"/proc/kcore", "/etc/resolv.conf", "/proc/interrupts"} {
-		data, err := readSome(path)
-		fmt.Printf("read %s: %d bytes %v\n", path, len(data), err == nil)
-	}
-	_, _, errno := syscall.Syscall(syscall.SYS_UNSHARE, syscall.CLONE_NEWUTS, 0, 0)
-	fmt.Printf("unshare: %v\nend of report\n", errno)
-	<-terminate
-}
-
-func readSome(path string) ([]byte, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, 100))
 }
 
 // Ids of a user and of one more group of his that this machine gives nobody.
