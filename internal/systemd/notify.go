@@ -66,6 +66,11 @@ func (Notifier) send(lines ...string) error {
 // when interval is 0. An answers that hangs or fails means silence: the manager
 // then ends and restarts us.
 func (n Notifier) KeepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error) {
+	// The next one comes soon, and nobody could act on an error.
+	keepAlive(ctx, interval, answers, func() { n.Watchdog() })
+}
+
+func keepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error, send func()) {
 	if interval <= 0 {
 		return
 	}
@@ -73,7 +78,7 @@ func (n Notifier) KeepAlive(ctx context.Context, interval time.Duration, answers
 	defer ticker.Stop()
 	for {
 		if alive(ctx, interval/2, answers) {
-			n.Watchdog() // the next one comes soon; nobody could act on an error
+			send()
 		}
 		select {
 		case <-ticker.C:

@@ -1,0 +1,37 @@
+package systemd
+
+import (
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+func TestReadEnvironment(t *testing.T) {
+	me := strconv.Itoa(os.Getpid())
+	for name, value := range map[string]string{"NOTIFY_SOCKET": "/run/n", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": me, "SYSTEMD_EXEC_PID": me, "MANAGERPID": "7", "JOURNAL_STREAM": "1:2"} {
+		t.Setenv(name, value)
+	}
+	e, err := ReadEnvironment()
+	if want := (Environment{NotifySocket: "/run/n", Watchdog: 30 * time.Second, Service: true, User: true}); err != nil || e != want {
+		t.Errorf("%+v, %v", e, err)
+	}
+	t.Setenv("WATCHDOG_PID", "1") // meant for another process
+	t.Setenv("SYSTEMD_EXEC_PID", "1")
+	if e, err := ReadEnvironment(); err != nil || e.Watchdog != 0 || e.Service {
+		t.Errorf("%+v, %v", e, err)
+	}
+	t.Setenv("WATCHDOG_USEC", "soon")
+	if e, err := ReadEnvironment(); err == nil || e.NotifySocket != "/run/n" {
+		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestReadEnvironmentOfAShell(t *testing.T) {
+	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "SYSTEMD_EXEC_PID", "MANAGERPID", "JOURNAL_STREAM"} {
+		t.Setenv(name, "")
+	}
+	if e, err := ReadEnvironment(); err != nil || e != (Environment{}) {
+		t.Errorf("%+v, %v", e, err)
+	}
+}

@@ -1,0 +1,133 @@
+package systemd
+
+import (
+	"context"
+	"errors"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// manager is a fake service manager.
+func manager(t *testing.T) *net.UnixConn {
+	t.Helper()
+	path := t.TempDir() + "/notify"
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return conn
+}
+
+func hear(t *testing.T, conn *net.UnixConn) string {
+	t.Helper()
+	conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	buffer := make([]byte, 8192)
+	n, err := conn.Read(buffer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(buffer[:n])
+}
+
+func TestNotifier(t *testing.T) {
+	conn := manager(t)
+	var n Notifier
+	for _, test := range []struct {
+		send func() error
+		want string
+	}{
+		{func() error { return n.Ready("3 of 3 ready") }, "READY=1\nSTATUS=3 of 3 ready"},
+		{func() error { return n.Status("a\nREADY=1\r\t\x1b[2J\x00\xff") }, "STATUS=a READY=1  \ufffd[2J\ufffd\ufffd"},
+		{func() error { return n.Stopping("") }, "STOPPING=1\nSTATUS="},
+		{func() error { return n.Extend(90 * time.Second) }, "EXTEND_TIMEOUT_USEC=90000000"},
+		{func() error { return n.Extend(-time.Second) }, "EXTEND_TIMEOUT_USEC=1000000"},
+		{n.Watchdog, "WATCHDOG=1"},
+	} {
+		if err := test.send(); err != nil {
+			t.Fatal(err)
+		}
+		if got := hear(t, conn); got != test.want {
+			t.Errorf("got %q, want %q", got, test.want)
+		}
+	}
+}
+
+func TestNotifierReloading(t *testing.T) {
+	conn := manager(t)
+	if err := (Notifier{}).Reloading("reading"); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(hear(t, conn), "\n")
+	if len(lines) != 3 || lines[0] != "RELOADING=1" || lines[2] != "STATUS=reading" {
+		t.Fatalf("%q", lines)
+	}
+	usec, err := strconv.ParseInt(strings.TrimPrefix(lines[1], "MONOTONIC_USEC="), 10, 64)
+	var now unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
+	if age := now.Nano()/1000 - usec; err != nil || age < 0 || age > 20e6 {
+		t.Errorf("%s is %d µs old: %v", lines[1], age, err)
+	}
+}
+
+func TestNotifierWithoutManager(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	if err := (Notifier{}).Ready("x"); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("NOTIFY_SOCKET", t.TempDir()+"/none")
+	if err := (Notifier{}).Ready("x"); err == nil || !strings.HasPrefix(err.Error(), "notify service manager: ") {
+		t.Error(err)
+	}
+}
+
+func TestStatusIsCutBetweenCharacters(t *testing.T) {
+	for _, text := range []string{strings.Repeat("ü", 600), "x" + strings.Repeat("ü", 600), strings.Repeat("漢", 400)} {
+		got := oneLine(text, maxStatus)
+		if len(got) > maxStatus || len(got) < maxStatus-6 || !strings.HasSuffix(got, "…") || strings.ToValidUTF8(got, "?") != got {
+			t.Errorf("%d bytes: %q", len(got), got)
+		}
+	}
+}
+
+// KeepAlive is silent while the daemon does not answer: that is its whole worth.
+func TestKeepAlive(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Second)
+		defer cancel()
+		began := time.Now()
+		answers := func(ctx context.Context) error {
+			switch at := time.Since(began); {
+			case at > 65*time.Second && at < 119*time.Second:
+				return errors.New("the loop is gone")
+			case at > 119*time.Second && at < 179*time.Second:
+				<-ctx.Done()
+				return ctx.Err()
+			case at > 179*time.Second && at < 239*time.Second:
+				<-ctx.Done()
+				return nil // too late
+			}
+			return nil
+		}
+		var sent []int
+		keepAlive(ctx, 30*time.Second, answers, func() { sent = append(sent, int(time.Since(began).Seconds())) })
+		if want := []int{0, 15, 30, 45, 60, 240}; !slices.Equal(sent, want) {
+			t.Errorf("WATCHDOG=1 at %v, want %v", sent, want)
+		}
+		if took := time.Since(began); took != 250*time.Second {
+			t.Errorf("ended after %s", took)
+		}
+	})
+}
+
+func TestKeepAliveWithoutWatchdog(t *testing.T) {
+	Notifier{}.KeepAlive(t.Context(), 0, func(context.Context) error { t.Error("asked"); return nil })
+}
