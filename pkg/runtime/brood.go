@@ -20,10 +20,18 @@ import (
 // container's cgroup. Nothing that does not descend from us is ever touched.
 type brood struct {
 	log   string
-	id    string // of a container whose cgroups may be killed with it; "" else
-	leaf  *Leaf
 	group int // process group of the call, once known
+	init  *initOf
 	ended []*member
+}
+
+// initOf tells the init of the container that a create was to make. Other calls
+// have none: the container's init is not theirs to end.
+type initOf struct {
+	id    string
+	leaf  *Leaf
+	begin uint64             // of the call, in ticks
+	owned func(pid int) bool // the init of a container that was made
 }
 
 type member struct {
@@ -102,11 +110,10 @@ func (b *brood) reap() error {
 
 // choose picks the members, parents before children.
 func (b *brood) choose(stats []stat) []stat {
-	inLeaf, _ := b.leaf.Procs()
 	chosen := map[int]bool{}
 	var members []stat
 	for _, s := range stats {
-		if chosen[s.parent] || slices.Contains(inLeaf, s.pid) || b.bears(s) {
+		if chosen[s.parent] || b.bears(s) || b.init != nil && b.init.is(s) {
 			chosen[s.pid] = true
 			members = append(members, s)
 		}
@@ -115,13 +122,29 @@ func (b *brood) choose(stats []stat) []stat {
 }
 
 func (b *brood) bears(s stat) bool {
-	if b.group != 0 && s.group == b.group {
+	return b.group != 0 && s.group == b.group || slices.Contains(arguments(s.pid), b.log)
+}
+
+func (i *initOf) is(s stat) bool {
+	if i.leaf != nil && slices.Contains(cgroupsOf(s.pid), i.leaf.path) {
 		return true
 	}
-	if slices.Contains(arguments(s.pid), b.log) {
+	if slices.ContainsFunc(cgroupsOf(s.pid), func(path string) bool { return names(path, i.id) }) {
 		return true
 	}
-	return b.id != "" && slices.ContainsFunc(cgroupsOf(s.pid), func(path string) bool { return names(path, b.id) })
+	return i.isZombie(s)
+}
+
+// isZombie is for cgroup v1, where a zombie is in no cgroup any more: youki
+// leaves one when its init fails. It may also be that of another create whose
+// call has just ended and whose init has not been watched yet. That create
+// fails either way, as its init is dead.
+func (i *initOf) isZombie(s stat) bool {
+	if !s.dead() || s.parent != os.Getpid() || s.start < i.begin || i.owned(s.pid) {
+		return false
+	}
+	d, err := readDisposition(s.pid)
+	return err == nil && d.init
 }
 
 // descendants lists the processes below the process pid, parents first.

@@ -48,7 +48,6 @@ func (r *Runtime) Create(ctx context.Context, id string, o CreateOptions) (*Cont
 	if err != nil {
 		return nil, &CommandError{Op: "create", ID: id, Err: err}
 	}
-	c.brood.id, c.brood.leaf = id, o.Leaf
 	process, err := c.create(ctx, o)
 	if err != nil {
 		return nil, err
@@ -66,6 +65,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 	if err != nil {
 		return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
 	}
+	c.brood.init = &initOf{id: c.id, leaf: o.Leaf, begin: inTicks(now), owned: c.runtime.owns}
 	io := &stdio{stdout: o.Stdout, stderr: o.Stderr}
 	c.words = func(err error) error { return io.end(c.runtime.name, err) }
 	err = c.run(ctx, func(ctx context.Context) error {
@@ -74,7 +74,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 	})
 	if err == nil {
 		var process *Process
-		if process, err = c.adopt(pidFile, inTicks(now), o.Leaf); err == nil {
+		if process, err = c.adopt(pidFile); err == nil {
 			return process, nil
 		}
 	}
@@ -83,7 +83,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 
 // adopt watches the init that the runtime names, and believes nothing: a wrong
 // pid would let us signal, kill and reap a stranger.
-func (c *call) adopt(pidFile string, begin uint64, leaf *Leaf) (*Process, error) {
+func (c *call) adopt(pidFile string) (*Process, error) {
 	fail := func(err error) (*Process, error) {
 		return nil, &CommandError{c.op, c.id, readWords(c.log).String(), fmt.Errorf("%s reported success: %w", c.runtime.name, err)}
 	}
@@ -95,15 +95,25 @@ func (c *call) adopt(pidFile string, begin uint64, leaf *Leaf) (*Process, error)
 	if err != nil {
 		return fail(err)
 	}
-	if s, err := readStat(pid); err != nil || s.start < begin {
+	if err := c.doubt(pid); err != nil {
 		process.Close()
-		return fail(fmt.Errorf("process %d is older than the call", pid))
+		return fail(err)
 	}
-	if leaf != nil && !slices.Contains(cgroupsOf(pid), leaf.Path()) {
-		process.Close()
-		return fail(fmt.Errorf("process %d is not in cgroup %s", pid, leaf.Path()))
-	}
+	c.runtime.inits.Store(pid, process)
+	process.forget = func() { c.runtime.inits.CompareAndDelete(pid, process) } // the pid may be another's by then
 	return process, nil
+}
+
+// doubt finds fault with a child that is said to be the new init.
+func (c *call) doubt(pid int) error {
+	init := c.brood.init
+	if s, err := readStat(pid); err != nil || s.start < init.begin {
+		return fmt.Errorf("process %d is older than the call", pid)
+	}
+	if init.leaf != nil && !slices.Contains(cgroupsOf(pid), init.leaf.path) {
+		return fmt.Errorf("process %d is not in cgroup %s", pid, init.leaf.path)
+	}
+	return nil
 }
 
 // unwind ends what a call left that failed, or that lied.

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -114,6 +115,9 @@ func (f fake) create() {
 		f.die("make fifo: %v", err)
 	}
 	init := f.fork("init")
+	if slices.ContainsFunc(spec.Mounts, func(m specs.Mount) bool { return m.Type == "nosuchfs" }) {
+		f.die("mount: no such device")
+	}
 	if f.told("create-orphans") { // children of a parent that is gone
 		f.fork("parent")
 	}
@@ -179,7 +183,7 @@ func (f fake) fork(role string) int {
 	if fd := os.NewFile(3, "passed"); role == "init" && argument("--preserve-fds") {
 		cmd.ExtraFiles = []*os.File{fd}
 	}
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: role != "parent"}
 	if role == "init" { // PID 1 of a pid namespace, as in a container
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWUSER | syscall.CLONE_NEWPID
 		cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}

@@ -23,6 +23,7 @@ type Process struct {
 	fd     *pidfd
 	exited chan struct{}
 	status Status // valid once exited is closed
+	forget func() // called when it is reaped; may be nil
 }
 
 // Watch begins to wait for the child pid. The error is ErrNotChild for any
@@ -101,6 +102,9 @@ func (p *Process) Reap() error {
 	}
 	if !end.exited {
 		return fmt.Errorf("reap %d: %w", p.pid, ErrRunning)
+	}
+	if p.forget != nil {
+		p.forget()
 	}
 	return nil
 }

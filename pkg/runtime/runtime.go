@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -31,6 +32,13 @@ type Runtime struct {
 	timeout time.Duration
 	fd      int // the sealed program
 	closed  atomic.Bool
+	inits   sync.Map // pids of the containers' inits, from Create until Reap
+}
+
+// owns says whether pid is the init of a container that Create has made.
+func (r *Runtime) owns(pid int) bool {
+	_, ok := r.inits.Load(pid)
+	return ok
 }
 
 // Open takes a copy of the runtime program for the life of this process and

@@ -258,6 +258,7 @@ func suite(t *testing.T, path string) {
 		"descriptors":             suiteDescriptors,
 		"exec failure":            suiteExecFailure,
 		"refused create":          suiteRefusedCreate,
+		"failing init":            suiteFailingInit,
 		"start twice":             suiteStartTwice,
 		"delete":                  suiteDelete,
 		"delete while it runs":    suiteDeleteRunning,
@@ -391,6 +392,19 @@ func suiteRefusedCreate(t *testing.T, b *bench) {
 	if command.Op != "create" || command.ID != id || command.Detail == "" {
 		t.Errorf("error = %+v, want the runtime's own words", command)
 	}
+	must(t, b.Delete(t.Context(), id))
+}
+
+// An init that fails in the middle of its work has already been forked.
+func suiteFailingInit(t *testing.T, b *bench) {
+	const id = "web-1-abc"
+	o := b.bundle(t, id, func(s *specs.Spec) { s.Mounts[1].Type = "nosuchfs" }, "/prog", "program", "wait")
+	_, err := b.create(t, id, o)
+	var command *CommandError
+	if !errors.As(err, &command) || command.Detail == "" {
+		t.Errorf("create = %v, want a CommandError with the runtime's words", err)
+	}
+	t.Log(err)
 	must(t, b.Delete(t.Context(), id))
 }
 
