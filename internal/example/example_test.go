@@ -136,7 +136,7 @@ func TestCrash(t *testing.T) {
 	}
 	for _, test := range tests {
 		g := start(t, test.change)
-		response, err := http.Post(g.url+"/crash"+test.query, "text/plain", strings.NewReader(strings.Repeat("x", 1<<16)))
+		response, err := http.Post(g.url+"/crash"+test.query, "text/plain", strings.NewReader(strings.Repeat("x", 1<<19)))
 		if err != nil {
 			t.Errorf("%s: %v", test.query, err)
 			continue

@@ -1,0 +1,248 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// patience bounds each single thing that is waited for.
+const patience = 30 * time.Second
+
+// bench is one run: what it has made, and the columns that it fills.
+type bench struct {
+	dir     string // of its own, below the user's cache directory
+	units   string // where unit files go
+	columns []*column
+}
+
+// setUp makes the files of all columns. A bench that is returned beside an error
+// still has to be cleaned up.
+func setUp(ctx context.Context, o options) (*bench, error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return nil, err
+	}
+	b := &bench{units: filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "systemd", "user")}
+	if b.dir, err = os.MkdirTemp(cache, prefix); err != nil {
+		return nil, err
+	}
+	if err := b.define(ctx, o.binary); err != nil {
+		return b, err
+	}
+	for _, c := range b.columns {
+		if err := c.write(b.units); err != nil {
+			return b, err
+		}
+	}
+	_, err = systemctl(ctx, "daemon-reload")
+	return b, err
+}
+
+func (b *bench) define(ctx context.Context, binary string) error {
+	trees := make([]string, 2) // podman makes directories in its own
+	for i, name := range []string{"rootfs", "podman-rootfs"} {
+		trees[i] = filepath.Join(b.dir, name)
+		if err := os.Mkdir(trees[i], 0o755); err != nil {
+			return err
+		}
+		if err := copyFile(binary, filepath.Join(trees[i], "gatewayd")); err != nil {
+			return err
+		}
+	}
+	watched, err := gatewayd(ctx, keyGatewayd, b.dir, trees[0], "127.0.0.1:18093", true)
+	if err != nil {
+		return err
+	}
+	quiet, err := gatewayd(ctx, keyNoProbe, b.dir, trees[0], "127.0.0.1:18094", false)
+	if err != nil {
+		return err
+	}
+	quiet.Name, quiet.idleOnly = "gatewayd without a probe", true
+	b.columns = []*column{bare(binary, "127.0.0.1:18091"), podman(trees[1], "127.0.0.1:18092"), watched, quiet}
+	return nil
+}
+
+func copyFile(source, dest string) error {
+	binary, err := os.ReadFile(source)
+	if err != nil {
+		return fmt.Errorf("stage example gateway: %w", err)
+	}
+	return os.WriteFile(dest, binary, 0o755)
+}
+
+// try runs each column once, unmeasured: caches are warm for all afterwards, and
+// podman is left out, with the reason, where it does not run.
+func (b *bench) try(ctx context.Context) {
+	for _, c := range b.columns {
+		if c.Key != keyPodman {
+			continue // without these there is nothing to print; round says why
+		}
+		if _, err := exec.LookPath("podman"); err != nil {
+			c.Skipped = "podman is not installed"
+		} else if err := c.once(ctx); err != nil {
+			c.Skipped = "podman does not run here: " + err.Error()
+		}
+	}
+}
+
+// once starts and stops c.
+func (c *column) once(ctx context.Context) error {
+	_, err := c.start(ctx)
+	return errors.Join(err, c.stop(ctx))
+}
+
+// round takes one start and one restart of each column, each alone.
+func (b *bench) round(ctx context.Context) error {
+	for _, c := range b.columns {
+		if c.Skipped != "" || c.idleOnly {
+			continue
+		}
+		if err := c.sample(ctx); err != nil {
+			return fmt.Errorf("measure %s: %w", c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *column) sample(ctx context.Context) (err error) {
+	defer func() { err = errors.Join(err, c.stop(ctx)) }()
+	started, err := c.start(ctx)
+	if err != nil {
+		return err
+	}
+	// Longer than gatewayd's reset_after, the same for all.
+	if err := pause(ctx, 1500*time.Millisecond); err != nil {
+		return err
+	}
+	restarted, err := c.kill(ctx)
+	if err != nil {
+		return err
+	}
+	c.Start, c.Restart = append(c.Start, milliseconds(started)), append(c.Restart, milliseconds(restarted))
+	return nil
+}
+
+// start measures systemctl start of the stopped unit to the first answer.
+func (c *column) start(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() {
+		_, err := systemctl(ctx, "start", c.unit)
+		if err != nil {
+			cancel() // no need to ask on
+		}
+		done <- err
+	}()
+	err := answers(ctx, c.address)
+	took := time.Since(began)
+	if err := errors.Join(err, <-done); err != nil {
+		return 0, fmt.Errorf("%w\n%s", err, c.journal(context.WithoutCancel(ctx)))
+	}
+	return took, nil
+}
+
+// kill measures SIGKILL of the gateway to the next answer.
+func (c *column) kill(ctx context.Context) (time.Duration, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	pid, err := gatewayPid(c.address)
+	if err != nil {
+		return 0, err
+	}
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return 0, os.NewSyscallError("pidfd_open", err)
+	}
+	defer unix.Close(pidfd)
+	began := time.Now()
+	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil {
+		return 0, os.NewSyscallError("pidfd_send_signal", err)
+	}
+	if err := dead(pidfd); err != nil {
+		return 0, err
+	}
+	if err := answers(ctx, c.address); err != nil {
+		return 0, fmt.Errorf("%w\n%s", err, c.journal(context.WithoutCancel(ctx)))
+	}
+	return time.Since(began), nil
+}
+
+// dead waits for the end of a process.
+func dead(pidfd int) error {
+	for {
+		n, err := unix.Poll([]unix.PollFd{{Fd: int32(pidfd), Events: unix.POLLIN}}, int(patience.Milliseconds()))
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return os.NewSyscallError("poll", err)
+		case n == 0:
+			return errors.New("wait for the killed process: it does not end")
+		default:
+			return nil
+		}
+	}
+}
+
+// watch runs all columns at once and takes what idleness costs.
+func (b *bench) watch(ctx context.Context, d time.Duration) (err error) {
+	var running []*column
+	defer func() {
+		for _, c := range running {
+			err = errors.Join(err, c.stop(ctx))
+		}
+	}()
+	for _, c := range b.columns {
+		if c.Skipped != "" {
+			continue
+		}
+		running = append(running, c)
+		if _, err := c.start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", c.Name, err)
+		}
+	}
+	// What a start leaves to do is no idleness.
+	if err := pause(ctx, 5*time.Second); err != nil {
+		return err
+	}
+	before := make([]usage, len(running))
+	for i, c := range running {
+		if before[i], err = c.usage(ctx); err != nil {
+			return err
+		}
+	}
+	began := time.Now()
+	if err := pause(ctx, d); err != nil {
+		return err
+	}
+	for i, c := range running {
+		after, err := c.usage(ctx)
+		if err != nil {
+			return err
+		}
+		c.Idle = idleness(before[i], after, time.Since(began))
+	}
+	return nil
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// usage is what the supervisor of a unit holds and has used, summed over its
+// processes.
+type usage struct {
+	processes []string // names
+	pss, rss  uint64   // bytes
+	cpu       time.Duration
+	switches  uint64 // voluntary: each is a wait that something ended
+}
+
+// usage looks at the unit's processes but the gateway.
+func (c *column) usage(ctx context.Context) (usage, error) {
+	cgroup, err := systemctl(ctx, "show", "--property=ControlGroup", "--value", c.unit)
+	if err != nil {
+		return usage{}, err
+	}
+	pids, err := processes("/sys/fs/cgroup" + strings.TrimSpace(cgroup))
+	if err != nil {
+		return usage{}, err
+	}
+	var sum usage
+	for _, pid := range pids {
+		if isGateway(pid, c.address) {
+			continue
+		}
+		if err := sum.add(pid); err != nil {
+			return sum, fmt.Errorf("look at process %d of %s: %w", pid, c.unit, err)
+		}
+	}
+	return sum, nil
+}
+
+// processes lists all in a cgroup and beneath it.
+func processes(cgroup string) ([]int, error) {
+	var pids []int
+	err := filepath.WalkDir(cgroup, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() != "cgroup.procs" {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, field := range strings.Fields(string(text)) {
+			pid, err := strconv.Atoi(field)
+			if err != nil {
+				return err
+			}
+			pids = append(pids, pid)
+		}
+		return nil
+	})
+	return pids, err
+}
+
+// isGateway tells by the command line, the same in every column: podman and
+// conmon name it too, but are themselves called otherwise.
+func isGateway(pid int, address string) bool {
+	line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	args := strings.Split(string(line), "\x00")
+	return err == nil && len(args) > 3 && args[1] == "example-gateway" && args[3] == address
+}
+
+// gatewayPid finds the gateway that listens on address, as the host sees it.
+func gatewayPid(address string) (int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, err
+	}
+	for _, entry := range entries {
+		if pid, err := strconv.Atoi(entry.Name()); err == nil && isGateway(pid, address) {
+			return pid, nil
+		}
+	}
+	return 0, fmt.Errorf("find the gateway on %s: no such process", address)
+}
+
+func (u *usage) add(pid int) error {
+	dir := fmt.Sprintf("/proc/%d", pid)
+	status, err := fields(dir + "/status")
+	if err != nil {
+		return err
+	}
+	rollup, err := fields(dir + "/smaps_rollup")
+	if err != nil {
+		return err
+	}
+	u.processes = append(u.processes, status["Name"])
+	u.rss += kilobytes(status["VmRSS"])
+	u.pss += kilobytes(rollup["Pss"])
+	tasks, err := filepath.Glob(dir + "/task/*")
+	if err != nil {
+		return err
+	}
+	for _, task := range tasks {
+		if err := u.addThread(task); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err // a thread that has just ended is none
+		}
+	}
+	return nil
+}
+
+// addThread reads the time on a processor from schedstat, which counts
+// nanoseconds; stat counts ticks of ten milliseconds, longer than an idle second.
+func (u *usage) addThread(dir string) error {
+	text, err := os.ReadFile(dir + "/schedstat")
+	if err != nil {
+		return err
+	}
+	first, _, _ := bytes.Cut(text, []byte(" "))
+	ran, err := strconv.ParseInt(string(first), 10, 64)
+	if err != nil {
+		return err
+	}
+	status, err := fields(dir + "/status")
+	if err != nil {
+		return err
+	}
+	switches, err := strconv.ParseUint(status["voluntary_ctxt_switches"], 10, 64)
+	if err != nil {
+		return err
+	}
+	u.cpu += time.Duration(ran)
+	u.switches += switches
+	return nil
+}
+
+// fields reads a file of "Name: value" lines.
+func fields(path string) (map[string]string, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	values := map[string]string{}
+	lines := bufio.NewScanner(file)
+	for lines.Scan() {
+		if name, value, ok := strings.Cut(lines.Text(), ":"); ok {
+			values[name] = strings.TrimSpace(value)
+		}
+	}
+	return values, lines.Err()
+}
+
+func kilobytes(value string) uint64 {
+	n, err := strconv.ParseUint(strings.TrimSuffix(value, " kB"), 10, 64)
+	if err != nil {
+		return 0 // a kernel thread or a zombie has no memory
+	}
+	return n << 10
+}

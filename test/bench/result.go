@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Result is all that a run measured. With -json it is printed as it is.
+type Result struct {
+	Machine Machine   `json:"machine"`
+	Samples int       `json:"samples"`
+	Columns []Figures `json:"columns"`
+}
+
+// Figures are those of one column.
+type Figures struct {
+	Key     string    `json:"key"`
+	Name    string    `json:"name"`
+	Skipped string    `json:"skipped,omitempty"`    // why there are none
+	Start   []float64 `json:"start_ms,omitempty"`   // systemctl start → first answer
+	Restart []float64 `json:"restart_ms,omitempty"` // SIGKILL → next answer
+	Idle    *Idle     `json:"idle,omitempty"`
+}
+
+// Idle is what the supervisor holds and uses while nothing happens.
+type Idle struct {
+	Processes  []string `json:"processes"`
+	PSS        uint64   `json:"pss_bytes"`
+	RSS        uint64   `json:"rss_bytes"`
+	CPUPerHour float64  `json:"cpu_seconds_per_hour"`
+	WakeUps    float64  `json:"wake_ups_per_second"`
+	WatchedFor float64  `json:"watched_seconds"`
+}
+
+func idleness(before, after usage, d time.Duration) *Idle {
+	return &Idle{
+		Processes:  after.processes,
+		PSS:        after.pss,
+		RSS:        after.rss,
+		CPUPerHour: (after.cpu - before.cpu).Seconds() / d.Hours(),
+		WakeUps:    float64(after.switches-before.switches) / d.Seconds(),
+		WatchedFor: d.Seconds(),
+	}
+}
+
+// WriteMarkdown writes the table of the three, side by side, with the ratios to
+// the plain service, and beneath it what else belongs to it.
+func (r Result) WriteMarkdown(w io.Writer) error {
+	var table []Figures
+	for _, key := range []string{keyBare, keyPodman, keyGatewayd} {
+		table = append(table, r.column(key))
+	}
+	var b strings.Builder
+	row := func(title string, cell func(Figures) string) {
+		b.WriteString("| " + title + " |")
+		for _, f := range table {
+			text := "–"
+			if f.Skipped == "" {
+				text = cell(f)
+			}
+			b.WriteString(" " + text + " |")
+		}
+		b.WriteString("\n")
+	}
+	row("", func(f Figures) string { return f.Name })
+	b.WriteString("|---|---|---|---|\n")
+	bare := r.column(keyBare)
+	row("`start` → first HTTP answer", func(f Figures) string { return times(f.Start, bare.Start) })
+	row("SIGKILL → next HTTP answer", func(f Figures) string { return times(f.Restart, bare.Restart) })
+	row("supervisor memory (PSS, RSS)", memory)
+	row("CPU of an idle hour; wake-ups per second when idle", idle)
+	r.notes(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Result) notes(b *strings.Builder) {
+	fmt.Fprintf(b, "\nMedians of %d (lowest–highest), × the plain service.", r.Samples)
+	podman, ours := r.column(keyPodman), r.column(keyGatewayd)
+	if len(podman.Restart) > 0 && len(ours.Restart) > 0 {
+		fmt.Fprintf(b, " podman takes %.1f × as long as gatewayd to start and %.1f × to restart.",
+			median(podman.Start)/median(ours.Start), median(podman.Restart)/median(ours.Restart))
+	}
+	if ours.Idle != nil {
+		fmt.Fprintf(b, "\nIdle: watched for %.0f s, gatewayd with an HTTP probe each second", ours.Idle.WatchedFor)
+		if quiet := r.column(keyNoProbe); quiet.Idle != nil {
+			fmt.Fprintf(b, "; without a probe %s", idle(quiet))
+		}
+		b.WriteString(".")
+	}
+	if podman.Skipped != "" {
+		fmt.Fprintf(b, "\nLeft out: %s.", strings.Join(strings.Fields(podman.Skipped), " "))
+	}
+	fmt.Fprintf(b, "\n\n%s\n", r.Machine)
+}
+
+func (r Result) column(key string) Figures {
+	for _, f := range r.Columns {
+		if f.Key == key {
+			return f
+		}
+	}
+	return Figures{Key: key, Name: key, Skipped: key + " was not measured"}
+}
+
+func times(samples, bare []float64) string {
+	if len(samples) == 0 {
+		return "–"
+	}
+	text := fmt.Sprintf("%.0f ms (%.0f–%.0f)", median(samples), slices.Min(samples), slices.Max(samples))
+	if len(bare) > 0 && &samples[0] != &bare[0] {
+		text += fmt.Sprintf(", %.1f ×", median(samples)/median(bare))
+	}
+	return text
+}
+
+func memory(f Figures) string {
+	if f.Idle == nil || len(f.Idle.Processes) == 0 {
+		return "–"
+	}
+	text := fmt.Sprintf("%.1f MB, %.1f MB", float64(f.Idle.PSS)/1e6, float64(f.Idle.RSS)/1e6)
+	if len(f.Idle.Processes) > 1 {
+		text += " (" + strings.Join(f.Idle.Processes, " + ") + ")"
+	}
+	return text
+}
+
+func idle(f Figures) string {
+	if f.Idle == nil || len(f.Idle.Processes) == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f s; %.1f", f.Idle.CPUPerHour, f.Idle.WakeUps)
+}
+
+// median of at least one sample.
+func median(samples []float64) float64 {
+	sorted := slices.Sorted(slices.Values(samples))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}
