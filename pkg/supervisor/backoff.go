@@ -33,7 +33,7 @@ func (h *history) add(now time.Time, readyFor time.Duration, p RestartPolicy, ra
 	if extra := len(h.ends) - max(loopAfter, p.MaxFailures); extra > 0 {
 		h.ends = h.ends[extra:]
 	}
-	if p.MaxFailures > 0 && h.within(now, p.Window) >= p.MaxFailures {
+	if p.MaxFailures > 0 && h.within(now, p.Window, p.MaxFailures) {
 		return verdict{exhausted: true}
 	}
 	if atOnce {
@@ -42,19 +42,14 @@ func (h *history) add(now time.Time, readyFor time.Duration, p RestartPolicy, ra
 	h.delays++
 	return verdict{
 		delay:   delay(p, h.delays-1, random),
-		looping: h.streak >= loopAfter && h.within(now, p.Window) >= loopAfter,
+		looping: h.streak >= loopAfter && h.within(now, p.Window, loopAfter),
 	}
 }
 
-// within counts the remembered ends that are no older than window.
-func (h *history) within(now time.Time, window time.Duration) int {
-	count := 0
-	for _, end := range h.ends {
-		if now.Sub(end) <= window {
-			count++
-		}
-	}
-	return count
+// within says whether the latest count ends are no older than window.
+func (h *history) within(now time.Time, window time.Duration, count int) bool {
+	first := len(h.ends) - count
+	return first >= 0 && now.Sub(h.ends[first]) <= window
 }
 
 // delay is Delay*Factor^k, capped, then varied by Jitter so that gateways that fell together do not come back

@@ -66,7 +66,13 @@ func (l *loop) run() {
 	}
 }
 
+// receive waits for the next input. Requests come before a Hurry: that is meant for the stop asked just before.
 func (l *loop) receive() input {
+	select {
+	case in := <-l.inbox:
+		return in
+	default:
+	}
 	select {
 	case in := <-l.inbox:
 		return in
@@ -85,7 +91,7 @@ func (l *loop) turn(in input) bool {
 	for _, a := range actions {
 		l.call(a)
 	}
-	l.publish()
+	l.publish(actions)
 	finished := false
 	for _, a := range actions {
 		finished = l.tell(a) || finished
@@ -99,9 +105,22 @@ func (l *loop) turn(in input) bool {
 }
 
 // publish shows the new state before anybody is answered, so that who was answered sees it.
-func (l *loop) publish() {
-	l.snapshot.Store(l.machine.snapshot())
-	l.out.changed()
+func (l *loop) publish(actions []action) {
+	now := l.machine.snapshot()
+	old := l.snapshot.Swap(now)
+	if isNews(actions) || old.differs(now) {
+		l.out.changed()
+	}
+}
+
+// isNews says whether there is an event among actions.
+func isNews(actions []action) bool {
+	for _, a := range actions {
+		if _, is := a.(emit); is {
+			return true
+		}
+	}
+	return false
 }
 
 // tell carries out what is not a call. True: the machine is finished.

@@ -50,6 +50,19 @@ func (s snapshot) at(now time.Time) Status {
 	return s.Status
 }
 
+// differs compares what can change without an event. A good probe of a ready gateway changes nothing, and shall
+// wake nobody.
+func (s *snapshot) differs(o *snapshot) bool {
+	return s.Settled != o.Settled || s.Revision != o.Revision || text(s.ProbeError) != text(o.ProbeError)
+}
+
+func text(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 // snapshot tells the machine's state to the outside.
 func (m *machine) snapshot() *snapshot {
 	s := &snapshot{Status: Status{
