@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,10 +83,7 @@ func scrub(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	info, err := file.Stat()
-	if err == nil {
-		_, err = file.WriteAt(bytes.Repeat([]byte{0}, int(info.Size())), 0)
-	}
+	err = zero(file)
 	if err == nil {
 		err = file.Truncate(0)
 	}
@@ -95,4 +91,13 @@ func scrub(root *os.Root, name string) error {
 		_, err = file.WriteAt([]byte("{}\n"), 0)
 	}
 	return errors.Join(err, file.Close())
+}
+
+func zero(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	_, err = file.WriteAt(make([]byte, info.Size()), 0)
+	return err
 }

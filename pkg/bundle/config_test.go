@@ -51,8 +51,17 @@ func TestWriteConfigFollowsNoLink(t *testing.T) {
 	}
 }
 
-// A descriptor that was opened before reads the same blocks: they must have
-// been overwritten, and not only cut off.
+// To cut a file off is not enough: its blocks would keep what was in them.
+func TestZeroOverwritesInPlace(t *testing.T) {
+	path := filepath.Join(scratch(t), "f")
+	must(t, os.WriteFile(path, []byte("canary"), 0o600))
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err, zero(file), file.Close())
+	if data, err := os.ReadFile(path); err != nil || string(data) != "\x00\x00\x00\x00\x00\x00" {
+		t.Errorf("%q, %v", data, err)
+	}
+}
+
 func TestScrubConfigOverwrites(t *testing.T) {
 	dir := scratch(t)
 	must(t, WriteConfig(dir, canarySpec()))

@@ -1,2 +1,83 @@
-// Package bundle stages and removes what a launch is made of.
+// Package bundle stages and removes what a launch is made of: the root file
+// system, copied from a packaged tree, and the config.json that tells an OCI
+// runtime how to run it. It starts no container and knows nothing of launches
+// but their names.
+//
+// # A launch, from package to nothing
+//
+//	packaged, err := bundle.Open("/usr/lib/web/bundle")          // or none: a bare tree
+//	id, dir, err := bundle.MakeDir(launches, "web", 7, 0o700)    // web-7-k2x9…
+//	err = bundle.Copy(ctx, packaged.Rootfs, rootfs, bundle.CopyOptions{
+//		Helper: []string{"/proc/self/exe", "copy-in-namespace"}, UID: os.Getuid(), GID: os.Getgid(),
+//	})
+//	seccomp, err := bundle.DefaultSeccomp()
+//	spec, err := bundle.Plan{
+//		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost,
+//		UID: os.Getuid(), GID: os.Getgid(), Seccomp: seccomp,
+//	}.Spec(packaged.Spec)
+//	err = bundle.WriteConfig(dir, spec)
+//	// … the runtime's create …
+//	err = bundle.ScrubConfig(dir)                                // its secrets are consumed
+//	// … the launch ends …
+//	err = bundle.Remove(ctx, launches, id)
+//	err = bundle.Remove(ctx, filepath.Dir(rootfs), filepath.Base(rootfs))
+//
+// # Who is trusted
+//
+// The package's files are data. They may be odd (any name, any mode, any link),
+// and what a packaged config.json asks for is not what it gets: [Plan.Spec]
+// makes a new spec and takes over a short list of members. Nothing follows a
+// symbolic link out of a tree.
+//
+// What a container leaves behind is hostile. The program was root in there and
+// could make any tree, of any depth, and in the worst case something still
+// changes it. [Remove] works relative to open directories only.
+//
+// The directories that the caller names (parents, the source's path) are the
+// caller's own. Nobody else may write in them; that is not checked.
+//
+// # What the container gets
+//
+// New user, pid, mount, ipc, uts and cgroup namespaces; with [NetworkNone] a
+// network namespace with nothing but a loopback device, which is down on some
+// runtimes. One user and group id each: 0 in the container is Plan.UID and
+// Plan.GID on the host. That holds for a packaged process.user other than 0 as
+// well, see below. All five capability sets are empty, no_new_privs is set, and
+// the seccomp profile is the plan's.
+//
+// /proc with moby's masked and read-only paths; /dev, /dev/shm, /dev/pts and
+// /dev/mqueue of its own; /sys read-only: a new sysfs with a network namespace
+// of its own, otherwise (and where the host's /sys is read-only, as inside of
+// another container) the host's, with all that is mounted below it.
+//
+// With a read-only root (Plan.ReadOnly, or the package's root.readonly) a
+// private /tmp of at most 256 MiB, unless something is mounted there. A writable
+// root has its /tmp in the copy.
+//
+// With [NetworkHost] the host's /etc/resolv.conf and /etc/hosts, bound read-only
+// where the host has the file and the tree has none or an empty one: without
+// them no name is resolved, and no package can know them. A dangling symbolic
+// link at that place counts as none, and the file is bound where the link leads.
+// A host that replaces the file (rename) later is seen by the next launch.
+//
+// The environment is PATH, then the packaged variables, then the plan's; of two
+// with one name the last one holds, and each name is there once. The variables
+// by which systemd and gatewayd talk to a process (LISTEN_FDS and its kin,
+// NOTIFY_SOCKET, WATCHDOG_USEC) are dropped from a package.
+//
+// # What it does not do
+//
+//   - Only one id is mapped, so the package's own ids are gone: everything in the
+//     copy belongs to one user, 0 in the container. A program that must not be 0,
+//     or that changes to another user, does not run.
+//   - POSIX ACLs, file capabilities and all other extended attributes but user.*
+//     are not copied.
+//   - A source that changes while it is copied gives a copy that is wrong, though
+//     never one that leads out of the source.
+//   - A packaged seccomp profile, cgroup and resource limits are ignored.
+//   - A path longer than PATH_MAX in a source is an error; [Remove] has no limit.
+//   - [Remove] cannot remove what another user's directory holds, what is
+//     immutable, and what is mounted; it removes the rest and names those.
+//   - [ScrubConfig] reaches what a file system overwrites in place, as tmpfs does.
+//     On others old blocks may remain: keep config.json on a tmpfs.
 package bundle
