@@ -46,9 +46,9 @@ func bare(binary, address string) *column {
 func podman(rootfs, address string) *column {
 	c := newColumn(keyPodman, "podman run in a unit", address)
 	name := prefix + keyPodman
-	c.files[c.unit] = service("/usr/bin/env podman run --rm --replace --name " + name +
-		" --cgroups=disabled --network=host --log-driver=passthrough --rootfs " + rootfs +
-		" /gatewayd example-gateway --address " + address)
+	c.files[c.unit] = service("/usr/bin/env podman run --rm --replace --name "+name+
+		" --cgroups=disabled --network=host --log-driver=passthrough --rootfs "+rootfs+
+		" /gatewayd example-gateway --address "+address) + "Delegate=yes\n"
 	c.remove = []string{"podman", "rm", "--force", "--ignore", "--time=0", name}
 	return c
 }

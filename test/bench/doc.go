@@ -12,8 +12,10 @@
 //   - restart: from SIGKILL of the gateway's process to the next HTTP answer. The
 //     clock starts before the kill; asking starts when the process is dead, so
 //     that no answer of the old one counts.
-//   - memory: PSS and RSS of the supervisor: every process in the unit's cgroup
-//     but the gateway itself. For a plain service that is nobody.
+//   - memory: PSS and RSS of the supervisor: every process in the unit's cgroup,
+//     or the scope that podman makes for itself, but the gateway. For a plain
+//     service that is nobody; podman's pause process, which all containers of a
+//     user share, is not counted.
 //   - idle: CPU time and voluntary context switches of the same processes, all
 //     threads, over a while in which nothing happens but gatewayd's probe each
 //     second, extrapolated to an hour. A second gatewayd without a probe shows

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -23,26 +24,52 @@ type usage struct {
 	switches  uint64 // voluntary: each is a wait that something ended
 }
 
-// usage looks at the unit's processes but the gateway.
+// usage looks at the supervisor of the column's gateway.
 func (c *column) usage(ctx context.Context) (usage, error) {
-	cgroup, err := systemctl(ctx, "show", "--property=ControlGroup", "--value", c.unit)
-	if err != nil {
-		return usage{}, err
-	}
-	pids, err := processes("/sys/fs/cgroup" + strings.TrimSpace(cgroup))
+	pids, err := c.supervisor(ctx)
 	if err != nil {
 		return usage{}, err
 	}
 	var sum usage
 	for _, pid := range pids {
-		if isGateway(pid, c.address) {
-			continue
-		}
 		if err := sum.add(pid); err != nil {
 			return sum, fmt.Errorf("look at process %d of %s: %w", pid, c.unit, err)
 		}
 	}
 	return sum, nil
+}
+
+// supervisor lists the processes of the unit but the gateway. They are in the
+// unit's cgroup, and in the gateway's: podman moves itself and all it starts
+// into a scope of its own where it does not own the unit's cgroup.
+func (c *column) supervisor(ctx context.Context) ([]int, error) {
+	unit, err := systemctl(ctx, "show", "--property=ControlGroup", "--value", c.unit)
+	if err != nil {
+		return nil, err
+	}
+	gateway, err := gatewayPid(c.address)
+	if err != nil {
+		return nil, err
+	}
+	of, err := fields(fmt.Sprintf("/proc/%d/cgroup", gateway))
+	if err != nil {
+		return nil, err
+	}
+	var pids []int
+	// "0::/path" of cgroups(7), read as "0" and ":/path".
+	for _, cgroup := range []string{strings.TrimSpace(unit), strings.TrimPrefix(of["0"], ":")} {
+		found, err := processes("/sys/fs/cgroup" + cgroup)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // a unit whose processes have all left has none
+		}
+		if err != nil {
+			return nil, err
+		}
+		pids = append(pids, found...)
+	}
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return isGateway(pid, c.address) })
+	slices.Sort(pids)
+	return slices.Compact(pids), nil
 }
 
 // processes lists all in a cgroup and beneath it.
@@ -53,17 +80,12 @@ func processes(cgroup string) ([]int, error) {
 			return err
 		}
 		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
 		for _, field := range strings.Fields(string(text)) {
-			pid, err := strconv.Atoi(field)
-			if err != nil {
-				return err
+			if pid, err := strconv.Atoi(field); err == nil {
+				pids = append(pids, pid)
 			}
-			pids = append(pids, pid)
 		}
-		return nil
+		return err
 	})
 	return pids, err
 }

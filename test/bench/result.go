@@ -54,6 +54,7 @@ func (r Result) WriteMarkdown(w io.Writer) error {
 		table = append(table, r.column(key))
 	}
 	var b strings.Builder
+	b.WriteString("| ")
 	row := func(title string, cell func(Figures) string) {
 		b.WriteString("| " + title + " |")
 		for _, f := range table {
@@ -65,8 +66,10 @@ func (r Result) WriteMarkdown(w io.Writer) error {
 		}
 		b.WriteString("\n")
 	}
-	row("", func(f Figures) string { return f.Name })
-	b.WriteString("|---|---|---|---|\n")
+	for _, f := range table {
+		b.WriteString("| " + f.Name + " ")
+	}
+	b.WriteString("|\n|---|---|---|---|\n")
 	bare := r.column(keyBare)
 	row("`start` → first HTTP answer", func(f Figures) string { return times(f.Start, bare.Start) })
 	row("SIGKILL → next HTTP answer", func(f Figures) string { return times(f.Restart, bare.Restart) })
