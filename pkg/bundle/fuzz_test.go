@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"pgregory.net/rapid"
 )
 
 // Whatever a package says, the spec is hardened or refused.
@@ -42,7 +43,7 @@ func FuzzSpec(f *testing.F) {
 
 // checkHardened says again what a launch's spec must be, in other words than
 // the code that makes it.
-func checkHardened(t *testing.T, plan Plan, h host, spec *specs.Spec) {
+func checkHardened(t rapid.TB, plan Plan, h host, spec *specs.Spec) {
 	t.Helper()
 	check := func(ok bool, what string) {
 		t.Helper()
