@@ -3,6 +3,7 @@
 package setup_test
 
 import (
+	"debug/elf"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -65,6 +66,27 @@ func TestInstall(t *testing.T) {
 				t.Errorf("got %d units, want %d", got, wanted)
 			}
 		})
+	}
+}
+
+func TestBuildIsStaticAndNamesNoPath(t *testing.T) {
+	const path = "../../bin/gatewayd"
+	binary, err := elf.Open(path)
+	if err != nil {
+		testenv.Skip(t, "needs what make build builds: make build")
+	}
+	defer binary.Close()
+	for _, p := range binary.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Error("gatewayd wants a dynamic linker, and a container may have none")
+		}
+	}
+	checkout, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(read(t, path), checkout+"/") {
+		t.Errorf("the path of the checkout, %s, is in gatewayd", checkout)
 	}
 }
 

@@ -18,6 +18,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 var errUsage = errors.New("usage: verdict record FILE | verdict sum FILE [FILE]")
@@ -51,6 +53,7 @@ func record(path string, in io.Reader, out io.Writer) error {
 func sumFiles(paths []string, all bool, out io.Writer) error {
 	total := newSum()
 	for _, path := range paths {
+		total.packages = append(total.packages, "=== "+strings.TrimSuffix(filepath.Base(path), ".json")+"\n")
 		file, err := os.Open(path)
 		if err != nil {
 			return err

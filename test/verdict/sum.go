@@ -13,7 +13,7 @@ type sum struct {
 	passed, failed map[test]bool
 	skipped        map[test]string // with the last words: why
 	said           map[test]string
-	packages       []string // go test's own lines
+	packages       []string // go test's own lines, below the name of each run
 	broken         bool     // a package failed
 }
 
