@@ -2,9 +2,15 @@ package supervisor
 
 import "time"
 
-// input is what the machine is told. Those with a launch number answer an action; step drops them when that
-// launch is forgotten or has gone on.
+// input is what the machine is told.
 type input interface{ isInput() }
+
+// reply is an input that answers an action. It carries the number of its launch; step drops it when that launch is
+// forgotten or has gone on.
+type reply interface {
+	input
+	launch() int
+}
 
 // waiter is who waits for the answer to a request. The machine only hands it back; the channel has capacity 1,
 // so that an answer nobody waits for any more holds nothing up.
@@ -74,6 +80,14 @@ func (signalled) isInput()      {}
 func (killed) isInput()         {}
 func (cleaned) isInput()        {}
 func (exited) isInput()         {}
+
+func (in prepared) launch() int  { return in.n }
+func (in started) launch() int   { return in.n }
+func (in probed) launch() int    { return in.n }
+func (in signalled) launch() int { return in.n }
+func (in killed) launch() int    { return in.n }
+func (in cleaned) launch() int   { return in.n }
+func (in exited) launch() int    { return in.n }
 
 // grace is what a call has after its deadline to come back with its own words, which say more than "no answer".
 const grace = time.Second

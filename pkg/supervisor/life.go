@@ -161,7 +161,6 @@ func (m *machine) killAgain(now time.Time, l *launch) {
 // exited takes the end of the program, at whatever moment it comes.
 func (m *machine) exited(now time.Time, l *launch, e Exit) {
 	switch {
-	case l.exited:
 	case l.leaving():
 		m.gone(now, l)
 	case l.prepareOwed: // it was quicker than the answer to Prepare, which is still to come

@@ -79,40 +79,38 @@ func (m *machine) take(now time.Time, in input) {
 		m.hurry(now)
 	case withdraw:
 		m.withdraw(in.who)
-	default:
-		m.takeAnswer(now, in)
+	case reply:
+		m.takeReply(now, in)
 	}
 }
 
-// takeAnswer passes an input to the launch it belongs to. One that belongs to none is late and can do no harm.
-func (m *machine) takeAnswer(now time.Time, in input) {
-	n, apply := m.reading(now, in)
+// takeReply passes a reply to the launch it belongs to. One that belongs to none is late and can do no harm.
+func (m *machine) takeReply(now time.Time, in reply) {
 	for _, l := range m.launches {
-		if l.n == n {
-			apply(l)
+		if l.n == in.launch() {
+			m.hear(now, l, in)
 			return
 		}
 	}
 }
 
-func (m *machine) reading(now time.Time, in input) (int, func(*launch)) {
+func (m *machine) hear(now time.Time, l *launch, in reply) {
 	switch in := in.(type) {
 	case prepared:
-		return in.n, func(l *launch) { m.prepared(now, l, in.err) }
+		m.prepared(now, l, in.err)
 	case started:
-		return in.n, func(l *launch) { m.started(now, l, in.err) }
+		m.started(now, l, in.err)
 	case probed:
-		return in.n, func(l *launch) { m.probed(now, l, in.err) }
+		m.probed(now, l, in.err)
 	case signalled:
-		return in.n, func(l *launch) { m.signalled(now, l, in.err) }
+		m.signalled(now, l, in.err)
 	case killed:
-		return in.n, func(l *launch) { m.killed(l, in.err) }
+		m.killed(l, in.err)
 	case cleaned:
-		return in.n, func(l *launch) { m.cleaned(now, l, in.err) }
+		m.cleaned(now, l, in.err)
 	case exited:
-		return in.n, func(l *launch) { m.exited(now, l, in.exit) }
+		m.exited(now, l, in.exit)
 	}
-	return 0, nil
 }
 
 // expire ends what is due at now.

@@ -378,10 +378,38 @@ func (w *model) late(arg int) {
 		}
 	}
 	err := someError(arg)
-	for _, in := range []input{
+	w.nothingFollows(
 		prepared{n, err}, prepared{n, nil}, started{n, err}, probed{n, err}, signalled{n, err}, killed{n, err},
 		cleaned{n, err}, cleaned{n, nil}, exited{n, Exit{Code: 1}},
-	} {
+	)
+	for _, l := range w.m.launches {
+		w.unasked(l.n, err)
+	}
+}
+
+// unasked gives a launch that is there answers to what is not asked.
+func (w *model) unasked(n int, err error) {
+	out := func(kind action) bool {
+		return slices.ContainsFunc(w.calls, func(a action) bool {
+			return numberOf(a) == n && fmt.Sprintf("%T", a) == fmt.Sprintf("%T", kind)
+		})
+	}
+	if !out(prepare{}) {
+		w.nothingFollows(prepared{n, err}, prepared{n, nil})
+	}
+	if !out(start{}) {
+		w.nothingFollows(started{n, err}, started{n, nil})
+	}
+	if !out(probe{}) {
+		w.nothingFollows(probed{n, err}, probed{n, nil})
+	}
+	if !out(clean{}) {
+		w.nothingFollows(cleaned{n, err}, cleaned{n, nil})
+	}
+}
+
+func (w *model) nothingFollows(inputs ...input) {
+	for _, in := range inputs {
 		if w.finished {
 			return
 		}
