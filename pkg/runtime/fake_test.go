@@ -115,6 +115,12 @@ func (f fake) create() {
 		f.die("make fifo: %v", err)
 	}
 	init := f.fork("init")
+	if spec.Linux.CgroupsPath != "" {
+		procs := filepath.Join("/sys/fs/cgroup", spec.Linux.CgroupsPath, "cgroup.procs")
+		if err := os.WriteFile(procs, []byte(strconv.Itoa(init)), 0); err != nil {
+			f.die("enter cgroup: %v", err)
+		}
+	}
 	if slices.ContainsFunc(spec.Mounts, func(m specs.Mount) bool { return m.Type == "nosuchfs" }) {
 		f.die("mount: no such device")
 	}

@@ -3,9 +3,11 @@ package runtime
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -66,16 +68,28 @@ func TestFindRefuses(t *testing.T) {
 	}
 }
 
-func TestFindRefusesForeignOwner(t *testing.T) {
+// foreign is a file as it would be if somebody else owned it.
+type foreign struct{ fs.FileInfo }
+
+func (foreign) Sys() any { return &syscall.Stat_t{Uid: 12345} }
+
+func TestTrustedRefusesForeignOwner(t *testing.T) {
+	info, err := os.Stat(plant(t, filepath.Join(t.TempDir(), "youki"), "", 0o755))
+	must(t, err)
+	must(t, trusted(info))
+	if err := trusted(foreign{info}); err == nil {
+		t.Error("another user's program is trusted")
+	}
+}
+
+// What Find saw may have been replaced before Open.
+func TestOpenLooksAgain(t *testing.T) {
 	path := plant(t, filepath.Join(t.TempDir(), "youki"), "youki version: 0.7.0", 0o755)
-	if err := os.Chown(path, 12345, 12345); err != nil {
-		t.Skip("only root can give a file away")
-	}
-	if _, err := Find(t.Context(), path, nil); !errors.Is(err, ErrNoRuntime) {
-		t.Errorf("find = %v, want ErrNoRuntime", err)
-	}
-	if _, err := Open(Binary{Name: "youki", Path: path}, Options{Root: t.TempDir()}); err == nil {
-		t.Error("open trusts what was replaced since find")
+	b, err := Find(t.Context(), path, nil)
+	must(t, err)
+	must(t, os.Chmod(path, 0o777))
+	if _, err := Open(b, Options{Root: t.TempDir()}); err == nil {
+		t.Error("a program that anybody can write is opened")
 	}
 }
 

@@ -51,17 +51,16 @@ func (i Identity) Alive() bool {
 // user's process is an error (EPERM).
 func (i Identity) Kill(ctx context.Context) error {
 	fd, err := openPidfd(i.Pid)
-	if err != nil || !i.Alive() {
-		if err == nil {
-			fd.Close()
-		}
+	if err != nil {
 		if i.Alive() {
-			return err
+			return fmt.Errorf("kill %d: %w", i.Pid, err)
 		}
 		return nil
 	}
 	defer fd.Close()
-	// Alive was asked after the descriptor was opened: it is this process.
+	if !i.Alive() { // asked after the descriptor was opened: it is this process, or was
+		return nil
+	}
 	if err := fd.signal(syscall.SIGKILL); err != nil {
 		return fmt.Errorf("kill %d: %w", i.Pid, err)
 	}

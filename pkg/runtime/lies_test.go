@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -201,23 +202,26 @@ func TestDeleteThatIsRefused(t *testing.T) {
 func TestHangOfOneLeavesOthersAlone(t *testing.T) {
 	hanging, working := told(t, time.Minute, "create-hang"), told(t, 0, "")
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	o := hanging.bundle(t, "hang-1-abc", nil, "/prog", "program", "wait")
 	o.Stdout, o.Stderr = discard(t), discard(t)
 	done := make(chan error, 1)
 	go func() { _, err := hanging.Create(ctx, "hang-1-abc", o); done <- err }()
+	end := sync.OnceFunc(func() {
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("create = %v, want context.Canceled", err)
+		}
+	})
+	defer end()
 	l := working.run(t, "/prog", "program", "wait")
 	l.line(t)
-	cancel()
-	if err := <-done; !errors.Is(err, context.Canceled) {
-		t.Errorf("create = %v, want context.Canceled", err)
-	}
+	end()
 	if s, err := readStat(l.Pid()); err != nil || s.dead() {
 		t.Errorf("the end of one call has hit another container: %+v, %v", s, err)
 	}
 	must(t, l.Process().Stop(syscall.SIGTERM))
-	if end := l.ends(t); end != (Status{}) {
-		t.Errorf("status = %+v", end)
+	if status := l.ends(t); status != (Status{}) {
+		t.Errorf("status = %+v", status)
 	}
 }
 
