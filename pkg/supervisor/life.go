@@ -74,7 +74,7 @@ func (m *machine) becomeReady(now time.Time, l *launch) {
 	m.enter(now, Ready, time.Time{})
 	m.settle()
 	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(l.began)})
-	m.answerReady(l.n, nil)
+	m.tell(untilReady, nil)
 }
 
 // overdue ends a state whose deadline has come.

@@ -44,7 +44,7 @@ func (m *machine) start(now time.Time, who *waiter) {
 		m.answer(who, nil)
 		return
 	}
-	m.wait(who, untilReady, m.coming())
+	m.wait(who, untilReady)
 	switch {
 	case m.current != nil && !m.current.coming():
 		m.current.planned = true // the next one follows because it was asked for, whatever the policy says
@@ -58,7 +58,7 @@ func (m *machine) restart(now time.Time, who *waiter) {
 	if !m.resume(who) {
 		return
 	}
-	m.wait(who, untilReady, m.next)
+	m.wait(who, untilReady)
 	m.replace(now)
 }
 
@@ -92,7 +92,7 @@ func (m *machine) stop(now time.Time, who *waiter) {
 	if !m.leaves() {
 		m.goal = toStop
 	}
-	m.wait(who, untilStopped, 0)
+	m.wait(who, untilStopped)
 	m.halt(now)
 	if again {
 		m.hurry(now)
@@ -105,12 +105,12 @@ func (m *machine) leave(now time.Time, in askLeave) {
 	if in.abandon {
 		m.goal = toQuit
 	}
-	m.wait(in.who, untilStopped, 0)
+	m.wait(in.who, untilStopped)
 	m.halt(now)
 }
 
 func (m *machine) halt(now time.Time) {
-	m.refuse(untilReady, ErrSuperseded)
+	m.tell(untilReady, ErrSuperseded)
 	if m.phase != Stopped {
 		m.enter(now, Stopping, time.Time{})
 	}
@@ -151,7 +151,7 @@ func (m *machine) rest(now time.Time) {
 		m.released = true
 		m.do(release{})
 	}
-	m.refuse(untilStopped, left)
+	m.tell(untilStopped, left)
 	if m.goal == toQuit || m.goal == toLeave && len(m.launches) == 0 {
 		m.do(finish{})
 	}
@@ -173,7 +173,7 @@ func (m *machine) resume(who *waiter) bool {
 		return false
 	}
 	m.goal = toRun
-	m.refuse(untilStopped, ErrSuperseded)
+	m.tell(untilStopped, ErrSuperseded)
 	return true
 }
 
@@ -187,12 +187,4 @@ func (m *machine) blocked() bool {
 		}
 	}
 	return false
-}
-
-// coming is the number of the launch that a Start waits for.
-func (m *machine) coming() int {
-	if m.current != nil && m.current.coming() {
-		return m.current.n
-	}
-	return m.next
 }

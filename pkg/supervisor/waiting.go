@@ -9,7 +9,6 @@ import (
 type waiting struct {
 	who   *waiter
 	until until
-	from  int // the first launch whose readiness or failure is an answer
 }
 
 type until int
@@ -20,9 +19,9 @@ const (
 )
 
 // wait notes who waits. Nobody (nil) is not noted: the loop's own requests want no answer.
-func (m *machine) wait(who *waiter, u until, from int) {
+func (m *machine) wait(who *waiter, u until) {
 	if who != nil {
-		m.waiting = append(m.waiting, waiting{who, u, from})
+		m.waiting = append(m.waiting, waiting{who, u})
 	}
 }
 
@@ -37,31 +36,22 @@ func (m *machine) answer(who *waiter, err error) {
 	}
 }
 
-// refuse answers everyone who waits for u with err; nil is a fine answer too.
-func (m *machine) refuse(u until, err error) {
-	m.answerWhere(err, func(w waiting) bool { return w.until == u })
-}
-
-// answerReady answers those who wait for launch n or an earlier one.
-func (m *machine) answerReady(n int, err error) {
-	m.answerWhere(err, func(w waiting) bool { return w.until == untilReady && w.from <= n })
-}
-
-func (m *machine) answerWhere(err error, wanted func(waiting) bool) {
+// tell answers everyone who waits for u.
+func (m *machine) tell(u until, err error) {
 	m.waiting = slices.DeleteFunc(m.waiting, func(w waiting) bool {
-		if !wanted(w) {
-			return false
+		if w.until == u {
+			m.answer(w.who, err)
 		}
-		m.answer(w.who, err)
-		return true
+		return w.until == u
 	})
 }
 
-// tellFailure answers those who wait for a launch that has ended unasked.
+// tellFailure answers those who wait for readiness: a launch has ended unasked. One that ends because somebody asked
+// for another does not count, so they cannot mean a later one.
 func (m *machine) tellFailure(l *launch) {
 	cause := l.cause
 	if cause == nil {
 		cause = errEndedEarly
 	}
-	m.answerReady(l.n, fmt.Errorf("launch %d: %w", l.n, cause))
+	m.tell(untilReady, fmt.Errorf("launch %d: %w", l.n, cause))
 }

@@ -1,0 +1,193 @@
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// somebody is a new waiter.
+func (w *model) somebody() *waiter {
+	who := &waiter{}
+	w.asked[who] = true
+	return who
+}
+
+// move does one thing that may happen, as the next bytes say.
+func (w *model) move() {
+	op, arg := w.byte(), int(w.byte())
+	switch op % 16 {
+	case 0, 1, 2, 3, 4, 5: // most of the time, calls work
+		w.replyTo(arg, nil)
+	case 6, 7:
+		w.replyTo(arg, someError(arg))
+	case 8, 9:
+		w.exitOf(arg)
+	case 10:
+		w.now = w.now.Add(time.Duration(arg) * time.Millisecond)
+		w.step(tick{})
+	case 11:
+		if next := w.m.nextDeadline(); !next.IsZero() {
+			w.now = next
+		}
+		w.step(tick{})
+	case 12, 13:
+		w.request(arg)
+	case 14:
+		w.late(arg)
+	case 15:
+		w.withdrawOne()
+	}
+}
+
+func (w *model) replyTo(arg int, err error) {
+	if len(w.calls) > 0 {
+		w.reply(arg%len(w.calls), err)
+	}
+}
+
+func someError(arg int) error {
+	return []error{
+		errors.New("no"), fmt.Errorf("x: %w", ErrPermanent), fmt.Errorf("x: %w", ErrRunning), os.ErrDeadlineExceeded,
+	}[arg>>6]
+}
+
+func (w *model) exitOf(arg int) {
+	for n := range len(w.lives) + 1 {
+		if l := w.lives[n]; l != nil && l.alive {
+			w.exit(n, []Exit{{}, {Code: 3}, {Signal: syscall.SIGKILL}, {OOM: true}}[arg%4])
+			return
+		}
+	}
+}
+
+func (w *model) request(arg int) {
+	switch arg % 16 {
+	case 0, 1, 2, 3, 4:
+		w.step(askStart{w.somebody()})
+	case 5, 6, 7:
+		w.step(askRestart{w.somebody()})
+	case 8, 9, 10:
+		w.step(askStop{w.somebody()})
+	case 11:
+		w.step(askPing{w.somebody()})
+	case 12, 13:
+		w.step(askReconfigure{w.somebody(), "b", w.m.policy})
+	case 14:
+		w.step(hurry{})
+	case 15:
+		w.step(askLeave{who: w.somebody(), abandon: arg > 200})
+	}
+}
+
+// late gives answers that nobody waits for; nothing may follow.
+func (w *model) late(arg int) {
+	w.step(tick{}) // what is due comes first
+	n := len(w.lives) + 7
+	for old, l := range w.lives {
+		if l.forgotten && old%4 == arg%4 {
+			n = old
+		}
+	}
+	err := someError(arg)
+	w.nothingFollows(
+		prepared{n, err}, prepared{n, nil}, started{n, err}, probed{n, err}, signalled{n, err}, killed{n, err},
+		cleaned{n, err}, cleaned{n, nil}, exited{n, Exit{Code: 1}},
+	)
+	for _, l := range w.m.launches {
+		w.unasked(l.n, err)
+	}
+}
+
+// unasked gives a launch that is there answers to what is not asked.
+func (w *model) unasked(n int, err error) {
+	out := func(kind action) bool {
+		return slices.ContainsFunc(w.calls, func(a action) bool {
+			return numberOf(a) == n && fmt.Sprintf("%T", a) == fmt.Sprintf("%T", kind)
+		})
+	}
+	if !out(prepare{}) {
+		w.nothingFollows(prepared{n, err}, prepared{n, nil})
+	}
+	if !out(start{}) {
+		w.nothingFollows(started{n, err}, started{n, nil})
+	}
+	if !out(probe{}) {
+		w.nothingFollows(probed{n, err}, probed{n, nil})
+	}
+	if !out(clean{}) {
+		w.nothingFollows(cleaned{n, err}, cleaned{n, nil})
+	}
+}
+
+func (w *model) nothingFollows(inputs ...input) {
+	for _, in := range inputs {
+		if w.finished {
+			return
+		}
+		if actions := w.m.step(w.now, in); len(actions) > 0 {
+			w.failf("late %T%+v caused %T", in, in, actions[0])
+		}
+	}
+}
+
+func (w *model) withdrawOne() {
+	for who, waits := range w.asked {
+		if waits {
+			w.asked[who] = false
+			w.step(withdraw{who})
+			return
+		}
+	}
+}
+
+// bringDown stops the gateway in a world in which everything works from now on.
+func (w *model) bringDown() {
+	if !w.finished {
+		w.step(askStop{w.somebody()})
+	}
+	for range 2000 {
+		if w.finished || w.m.phase == Stopped && len(w.m.launches) == 0 {
+			w.settled()
+			return
+		}
+		w.work()
+	}
+	w.failf("stop does not end: %s", w.m.phase)
+}
+
+// work answers a call, or lets a container end, or lets time go by.
+func (w *model) work() {
+	for n, l := range w.lives {
+		killed := slices.ContainsFunc(w.calls, func(a action) bool { k, is := a.(kill); return is && k.n == n })
+		if killed && l.alive {
+			w.exit(n, Exit{Signal: syscall.SIGKILL})
+			return
+		}
+	}
+	if len(w.calls) > 0 {
+		w.reply(0, nil)
+		return
+	}
+	if next := w.m.nextDeadline(); !next.IsZero() {
+		w.now = next
+	}
+	w.step(tick{})
+}
+
+func (w *model) settled() {
+	for n, l := range w.lives {
+		left := slices.ContainsFunc(w.m.launches, func(x *launch) bool { return x.n == n })
+		if !left && (l.cleaned != 1 || !l.forgotten) {
+			w.failf("launch %d at the end: %+v", n, *l)
+		}
+	}
+	for who, waits := range w.asked {
+		if waits {
+			w.failf("%p was never answered", who)
+		}
+	}
+}
