@@ -106,14 +106,13 @@ func (p *pump) pipe() error {
 
 func (p *pump) run() {
 	defer close(p.done)
-	defer p.lines.finish()
-	for {
-		n, err := p.read.Read(p.lines.space())
+	for p.err == nil {
+		var n int
+		n, p.err = p.read.Read(p.lines.space())
 		p.lines.add(n)
-		if err != nil {
-			p.err = err
-			return
-		}
+	}
+	if !errors.Is(p.err, os.ErrDeadlineExceeded) { // else the line may go on: see drain
+		p.lines.finish()
 	}
 }
 
