@@ -5,14 +5,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 	"time"
 )
@@ -124,78 +121,6 @@ func TestErrorsTravel(t *testing.T) {
 	}
 }
 
-func TestNotRunning(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "control.sock")
-	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("without a socket: %v", err)
-	}
-	abandon(t, path)
-	if _, err := Dial(path).Status(t.Context()); !errors.Is(err, ErrNotRunning) {
-		t.Errorf("with a socket that nobody listens on: %v", err)
-	}
-	locked := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(locked, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Dial(filepath.Join(locked, "control.sock")).Status(t.Context()); err == nil || errors.Is(err, ErrNotRunning) {
-		t.Errorf("below a file: %v", err)
-	}
-}
-
-// abandon leaves a socket as a killed daemon does.
-func abandon(t *testing.T, path string) {
-	t.Helper()
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.(*net.UnixListener).SetUnlinkOnClose(false)
-	l.Close()
-}
-
-func TestListen(t *testing.T) {
-	dir := t.TempDir()
-	path := filepath.Join(dir, "control.sock")
-	abandon(t, path)
-	l, err := Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	if info, err := os.Lstat(path); err != nil || info.Mode() != fs.ModeSocket|0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-
-	file := filepath.Join(dir, "file")
-	if err := os.WriteFile(file, []byte("precious"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Listen(file); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("in place of a file: %v", err)
-	}
-	if text, _ := os.ReadFile(file); string(text) != "precious" {
-		t.Error("the file is gone")
-	}
-}
-
-func TestPathTooLong(t *testing.T) {
-	path := "/" + strings.Repeat("x", 107)
-	_, listen := Listen(path)
-	_, status := Dial(path).Status(t.Context())
-	for _, err := range []error{listen, status} {
-		if err == nil || !strings.Contains(err.Error(), "108 bytes") || !strings.Contains(err.Error(), "at most 107") {
-			t.Errorf("says: %v", err)
-		}
-	}
-	longest := filepath.Join(t.TempDir(), "")
-	longest += "/" + strings.Repeat("x", 107-len(longest)-1)
-	l, err := Listen(longest)
-	if err != nil {
-		t.Fatalf("with 107 bytes: %v", err)
-	}
-	l.Close()
-}
-
 // A call takes as long as it takes: the limits are about bytes on the wire.
 func TestLongCall(t *testing.T) {
 	d := newFake()
@@ -271,45 +196,6 @@ func TestReportKeepsItsNames(t *testing.T) {
 	if string(got) != want {
 		t.Errorf("report:\n%s\nwant:\n%s", got, want)
 	}
-}
-
-// A newer daemon may say more than this client knows.
-func TestClientPassesOverUnknownFields(t *testing.T) {
-	path := answering(t, 200, `{"version":"9","news":1,"gateways":[{"name":"web","news":{}}]}`)
-	r, err := Dial(path).Status(t.Context())
-	if err != nil || r.Version != "9" || r.Gateways[0].Name != "web" {
-		t.Errorf("%+v, %v", r, err)
-	}
-}
-
-func TestClientDoesNotBelieveEverything(t *testing.T) {
-	for _, test := range []struct {
-		status int
-		body   string
-	}{{200, `[]`}, {200, ``}, {500, `oops`}, {500, `{}`}, {302, ``}, {204, ``}, {200, `{"version":"` + strings.Repeat("x", maxAnswer) + `"}`}} {
-		_, err := Dial(answering(t, test.status, test.body)).Status(t.Context())
-		var e *Error
-		if err == nil || errors.As(err, &e) || errors.Is(err, ErrNotRunning) {
-			t.Errorf("%d %.20s: %v", test.status, test.body, err)
-		}
-	}
-}
-
-// answering is a daemon that always says the same.
-func answering(t *testing.T, status int, body string) (path string) {
-	t.Helper()
-	path = filepath.Join(t.TempDir(), "control.sock")
-	l, err := Listen(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	srv := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		io.WriteString(w, body)
-	})}
-	go srv.Serve(l)
-	t.Cleanup(func() { srv.Close() })
-	return path
 }
 
 func TestServeSaysWhyItEnds(t *testing.T) {
