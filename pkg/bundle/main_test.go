@@ -99,11 +99,6 @@ func copyExecutable(t *testing.T, path string) {
 }
 
 // helperOptions let Copy run this binary as its helper.
-func helperOptions(t *testing.T) CopyOptions {
-	t.Helper()
-	exe, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return CopyOptions{Helper: []string{exe, roleHelper}, UID: os.Getuid(), GID: os.Getgid()}
+func helperOptions() CopyOptions {
+	return CopyOptions{Helper: []string{"/proc/self/exe", roleHelper}, UID: os.Getuid(), GID: os.Getgid()}
 }

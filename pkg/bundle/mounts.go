@@ -39,6 +39,7 @@ func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount
 		laid[m.Destination] = m
 	}
 	for _, m := range p.Mounts {
+		m.Source, m.Target = withoutSlash(m.Source), withoutSlash(m.Target)
 		laid[m.Target] = h.bind(m)
 	}
 	p.addDefaults(h, laid, readOnly)

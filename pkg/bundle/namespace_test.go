@@ -53,7 +53,7 @@ func TestCopyReadsWhatItsOwnerCannot(t *testing.T) {
 	dir := scratch(t)
 	source, dest := filepath.Join(dir, "source"), filepath.Join(dir, "dest")
 	closedTree(t, source)
-	if err := Copy(context.Background(), source, dest, helperOptions(t)); err != nil {
+	if err := Copy(context.Background(), source, dest, helperOptions()); err != nil {
 		t.Fatal(err)
 	}
 	onlyHolds(t, dir, "source", "dest")
@@ -93,7 +93,7 @@ func TestCopyCannotReadOtherGroups(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	secret := filepath.Join(source, "etc/shadow")
 	must(t, os.MkdirAll(filepath.Join(source, "etc"), 0o755), os.WriteFile(secret, nil, 0), os.Chown(secret, testUID, testGroup))
-	err := Copy(context.Background(), source, filepath.Join(dir, "dest"), helperOptions(t))
+	err := Copy(context.Background(), source, filepath.Join(dir, "dest"), helperOptions())
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "open etc/shadow: permission denied (mode 0000") {
 		t.Errorf("error %v", err)
 	}
@@ -111,7 +111,7 @@ func TestCopyByHelperThatFails(t *testing.T) {
 			dir := scratch(t)
 			source := filepath.Join(dir, "source")
 			closedTree(t, source)
-			o := helperOptions(t)
+			o := helperOptions()
 			o.Helper = argv
 			err := Copy(context.Background(), source, filepath.Join(dir, "dest"), o)
 			if err == nil || name == "dies" && !strings.Contains(err.Error(), "its words") {
@@ -136,7 +136,7 @@ func TestCopyCancelledInHelperLeavesNothing(t *testing.T) {
 		os.ReadFile(started) // until the helper has written
 		cancel()
 	}()
-	o := helperOptions(t)
+	o := helperOptions()
 	// Leaves half a tree, says so, and hangs.
 	o.Helper = []string{"/bin/sh", "-c", `mkdir -p "$2/half" && chmod 0 "$2/half" && echo > "$0" && exec sleep 600`, started}
 	if err := Copy(ctx, source, filepath.Join(dir, "dest"), o); !errors.Is(err, context.Canceled) {

@@ -67,10 +67,10 @@ func (p Plan) check() error {
 		return fmt.Errorf("bundle %q: not a clean absolute path", p.Bundle)
 	}
 	for _, m := range p.Mounts {
-		if !isCleanAbs(m.Source) {
+		if !isCleanAbs(withoutSlash(m.Source)) {
 			return fmt.Errorf("mount source %q: not a clean absolute path", m.Source)
 		}
-		if err := checkTarget(m.Target); err != nil {
+		if err := checkTarget(withoutSlash(m.Target)); err != nil {
 			return fmt.Errorf("mount target %q: %w", m.Target, err)
 		}
 	}
@@ -81,4 +81,12 @@ func (p Plan) check() error {
 // looks at it, and without NUL, which would end it for the kernel.
 func isCleanAbs(path string) bool {
 	return filepath.IsAbs(path) && filepath.Clean(path) == path && !strings.Contains(path, "\x00")
+}
+
+// withoutSlash is path as people write it, but for a slash at the end.
+func withoutSlash(path string) string {
+	if len(path) > 1 {
+		return strings.TrimSuffix(path, "/")
+	}
+	return path
 }

@@ -200,3 +200,22 @@ func TestRemoveWhileLinksAreSwapped(t *testing.T) {
 	must(t, Remove(context.Background(), dir, "tree"))
 	sameTree(t, before, describe(t, at("outside")))
 }
+
+// What a copy leaves that was killed half-way is known by its name, is in
+// nobody's way, and goes like anything else.
+func TestCrashLeftoverIsFoundAndRemoved(t *testing.T) {
+	dir := scratch(t)
+	source, leftover := filepath.Join(dir, "source"), stagingName("dest")
+	must(t, os.Mkdir(source, 0o755))
+	hostileTree(t, source)
+	if err := copyTree(&countdown{context.Background(), 20}, source, filepath.Join(dir, leftover), nil); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	must(t, Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{}))
+	onlyHolds(t, dir, "source", "dest", leftover)
+	if !strings.HasPrefix(leftover, StagingPrefix) {
+		t.Errorf("name %q", leftover)
+	}
+	must(t, Remove(context.Background(), dir, leftover))
+	onlyHolds(t, dir, "source", "dest")
+}

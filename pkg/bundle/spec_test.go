@@ -59,7 +59,7 @@ func TestSpecIsGolden(t *testing.T) {
 		"laid over": {"rich", func(p *Plan) {
 			p.Args, p.Cwd, p.Hostname, p.Init = []string{"/bin/other", "-x"}, "/srv", "other", "/usr/bin/gatewayd-file"
 			p.Env = []string{"COLOUR=red", "LISTEN_FDS=1", "NEW=1"}
-			p.Mounts = []Mount{{Source: "/home/me/data", Target: "/data"}, {Source: "/home/me/file", Target: "/etc/resolv.conf", ReadOnly: true}}
+			p.Mounts = []Mount{{Source: "/home/me/data", Target: "/data/"}, {Source: "/home/me/file", Target: "/etc/resolv.conf", ReadOnly: true}}
 			p.Hooks = []specs.Hook{{Path: "/usr/bin/gatewayd", Args: []string{"gatewayd", "hook"}, Env: []string{"PATH=/bin"}}}
 		}},
 	} {
@@ -166,6 +166,8 @@ func TestSpecOfAWrongPlan(t *testing.T) {
 		"cgroup":           func(p *Plan) { p.CgroupsPath = "system.slice:x:y" },
 		"mount on root":    func(p *Plan) { p.Mounts = []Mount{{Source: "/a", Target: "/"}} },
 		"mount in proc":    func(p *Plan) { p.Mounts = []Mount{{Source: "/a", Target: "/proc/1"}} },
+		"traversing":       func(p *Plan) { p.Mounts = []Mount{{Source: "/a/../b", Target: "/a"}} },
+		"mount in dev":     func(p *Plan) { p.Mounts = []Mount{{Source: "/a", Target: "/dev/"}} },
 		"relative source":  func(p *Plan) { p.Mounts = []Mount{{Source: "a", Target: "/a"}} },
 		"no name":          func(p *Plan) { p.Env = []string{"secret-value"} },
 		"relative init":    func(p *Plan) { p.Init = "gatewayd" },
