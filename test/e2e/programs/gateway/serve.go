@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+var sick, deaf atomic.Bool
+
+// serve answers
+//
+//	/            "ok", or as sick and deaf say
+//	/do?step=S   does a step, a moment after the answer
+//	/read?path=P a file as the program sees it
+//	/link?path=P what a symlink points to
+//	/list?path=P the names in a directory
+//	/env         the environment
+func serve(address string) error {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/{$}", health)
+	mux.HandleFunc("/do", step)
+	mux.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, strings.Join(os.Environ(), "\n")) })
+	mux.HandleFunc("/read", about(func(path string) (string, error) { data, err := os.ReadFile(path); return string(data), err }))
+	mux.HandleFunc("/link", about(os.Readlink))
+	mux.HandleFunc("/list", about(list))
+	go http.Serve(l, mux)
+	return nil
+}
+
+func health(w http.ResponseWriter, r *http.Request) {
+	if deaf.Load() {
+		<-r.Context().Done()
+		return
+	}
+	if sick.Load() {
+		http.Error(w, "I am sick", http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+func step(w http.ResponseWriter, r *http.Request) {
+	// The answer first: some steps leave nobody to give it.
+	time.AfterFunc(20*time.Millisecond, func() { do(r.FormValue("step")) })
+	fmt.Fprintln(w, "will do")
+}
+
+func about(read func(path string) (string, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		text, err := read(r.FormValue("path"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, text)
+	}
+}
+
+func list(path string) (string, error) {
+	entries, err := os.ReadDir(path)
+	var names []string
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return strings.Join(names, "\n"), err
+}
+
+// get asks as a probe would, and ends the process with what it learnt.
+func get(url string) error {
+	response, err := http.Get(url)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", response.Status)
+	}
+	os.Exit(0)
+	return nil
+}
