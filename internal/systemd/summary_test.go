@@ -22,6 +22,7 @@ func TestSummarize(t *testing.T) {
 	starting := GatewayState{Name: "web", Phase: "starting", ProbeError: refused, StartDeadline: noon}
 	late := starting
 	late.Settled = true
+	late.Cause = code1 // of the launch before: what is wrong now counts
 	again := GatewayState{Name: "api", Phase: "backoff", Cause: code1, Next: noon.Add(time.Second)}
 	looping := GatewayState{Name: "api", Phase: "crash-looping", Settled: true, Cause: code1, Next: noon, Failures: 4}
 	failed := GatewayState{Name: "llm", Phase: "failed", Settled: true, Cause: errors.New("source is missing: /usr/lib/llm")}
