@@ -40,7 +40,10 @@
 //
 // Confine is what an exec probe runs after nsenter has joined the container:
 //
-//	nsenter -t PID -U -m -p -i -n -u --preserve-credentials -- /proc/self/fd/N confine -- PROGRAM ARG…
+//	nsenter -t PID -U -m -p -i -u --preserve-credentials -- /proc/self/fd/N confine -- PROGRAM ARG…
+//
+// and with -n where the container has a network namespace of its own: the
+// host's can be joined by nobody who has left the host's user namespace.
 //
 // Joining a user namespace gives all capabilities in it, which no program of
 // the container has. Confine gives them up, with all else that the program must

@@ -17,6 +17,7 @@ type Machine struct {
 	Model      string            `json:"model"`
 	Kernel     string            `json:"kernel"`
 	System     string            `json:"system"`
+	Load       string            `json:"load"` // of the last minute, when the bench began: what else ran
 	Versions   map[string]string `json:"versions"`
 }
 
@@ -27,6 +28,9 @@ func (m Machine) String() string {
 		if v := m.Versions[name]; v != "" {
 			parts = append(parts, name+" "+v)
 		}
+	}
+	if m.Load != "" {
+		parts = append(parts, "load "+m.Load+" before")
 	}
 	return strings.Join(parts, ", ")
 }
@@ -43,6 +47,9 @@ func describe(ctx context.Context, binary string) Machine {
 	}
 	if text, err := os.ReadFile("/etc/os-release"); err == nil {
 		m.System = strings.Trim(value(text, "PRETTY_NAME=", m.System), `"`)
+	}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		m.Load, _, _ = strings.Cut(string(text), " ")
 	}
 	youki := filepath.Join(filepath.Dir(binary), "../libexec/gatewayd/youki")
 	for name, argv := range map[string][]string{
