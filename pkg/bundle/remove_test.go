@@ -219,3 +219,21 @@ func TestCrashLeftoverIsFoundAndRemoved(t *testing.T) {
 	must(t, Remove(context.Background(), dir, leftover))
 	onlyHolds(t, dir, "source", "dest")
 }
+
+// The moment that the race above seldom meets: the entry was a directory when
+// it was looked at, and is a link when it is opened.
+func TestOpenToRemoveFollowsNoLink(t *testing.T) {
+	dir := scratch(t)
+	must(t, os.Mkdir(filepath.Join(dir, "outside"), 0o500), os.Symlink("outside", filepath.Join(dir, "link")))
+	parent, err := os.Open(dir)
+	must(t, err)
+	defer parent.Close()
+	if opened, err := openToRemove(parent, "link"); err == nil {
+		t.Errorf("the link was followed to %s", opened.Name())
+	}
+	info, err := os.Stat(filepath.Join(dir, "outside"))
+	must(t, err)
+	if info.Mode().Perm() != 0o500 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
