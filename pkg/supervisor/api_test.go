@@ -51,6 +51,18 @@ func TestStoppedGatewayIsNotLaunched(t *testing.T) {
 	})
 }
 
+// Nobody who looks right after Add takes a new gateway for a stopped one.
+func TestStartingFromTheFirstMoment(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		f.set("prepare", hang)
+		w.add("web", f, probing())
+		if s := w.Status()[0]; s.Phase != supervisor.Starting || s.Settled {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 func TestStartTellsTheFirstCause(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
 		f := newFake()

@@ -49,9 +49,6 @@ func (w *model) phaseFits() {
 	case Stopped, Failed, Ended:
 		fits = s == "" && m.settled
 	}
-	if m.phase == Stopped && len(w.lives) == 0 {
-		fits = true // not begun yet
-	}
 	if !fits || m.deadline.IsZero() == (m.phase == Backoff || m.phase == CrashLooping) {
 		w.failf("phase %s with launch state %q and deadline %v", m.phase, s, m.deadline)
 	}

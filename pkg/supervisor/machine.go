@@ -48,7 +48,11 @@ func newMachine(now time.Time, g Gateway, random func() float64) *machine {
 		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random,
 		goal: toStop, next: max(g.NextLaunch, 1), settled: g.Stopped,
 	}
-	m.enter(now, Stopped, time.Time{})
+	phase := Starting
+	if g.Stopped {
+		phase = Stopped
+	}
+	m.enter(now, phase, time.Time{})
 	return m
 }
 

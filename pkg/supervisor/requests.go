@@ -48,7 +48,7 @@ func (m *machine) start(now time.Time, who *waiter) {
 	switch {
 	case m.current != nil && !m.current.coming():
 		m.current.planned = true // the next one follows because it was asked for, whatever the policy says
-	case m.current == nil && m.phase != Starting:
+	case m.current == nil && (m.phase != Starting || m.last == 0): // Starting without a launch: blocked, or new
 		m.anew(now)
 	}
 }
