@@ -48,7 +48,7 @@ func post(route, body string) string {
 func TestHostileRequests(t *testing.T) {
 	d := newFake()
 	lim := defaultLimits()
-	lim.receive = 50 * time.Millisecond
+	lim.receive = 250 * time.Millisecond
 	path, _ := serving(t, d, lim, everybody)
 	tests := []struct {
 		name, request string
