@@ -70,7 +70,6 @@ func TestHTTPCodes(t *testing.T) {
 }
 
 func TestHTTPAsks(t *testing.T) {
-	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	url := server(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != "GET" || r.URL.Path != "/healthz" || r.URL.RawQuery != "full=1" || r.UserAgent() != "gatewayd-probe" {
 			t.Errorf("asked %s %s as %q", r.Method, r.URL, r.UserAgent())
@@ -172,7 +171,8 @@ func TestHTTPEndlessBody(t *testing.T) {
 		t.Errorf("good answer: %v", err)
 	}
 	url = rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 500 \r\n\r\n"); endless(c, "body ") })
-	if err := HTTP(url)(soon(t)); err == nil || len(err.Error()) > 2*maxExcerpt || !strings.Contains(err.Error(), "body body") {
+	ctx := soon(t)
+	if err := HTTP(url)(ctx); err == nil || len(err.Error()) > 2*maxExcerpt || !strings.Contains(err.Error(), "body body") || ctx.Err() != nil {
 		t.Errorf("bad answer: %v", err)
 	}
 }
@@ -215,5 +215,23 @@ func TestHTTPMakesAConnectionEachTime(t *testing.T) {
 	}
 	if len(peers) != 3 {
 		t.Errorf("%d connections for 3 probes", len(peers))
+	}
+}
+
+// A proxy is for what a gateway asks of the world, not for our question to it.
+// (net/http reads the environment once and goes around it for loopback, so
+// that no request of a test could show this.)
+func TestHTTPUsesNoProxy(t *testing.T) {
+	if newClient().Transport.(*http.Transport).Proxy != nil {
+		t.Error("a proxy is asked")
+	}
+}
+
+// Errors of net/http hold words of the server; that it quotes them is its choice.
+func TestPlainQuotesWhatItDoesNotKnow(t *testing.T) {
+	cause := errors.New("malformed: \x1b[2J\r\n\xff" + strings.Repeat("x", 10_000))
+	err := plain(t.Context(), time.Now(), cause)
+	if text := err.Error(); !strings.HasPrefix(text, `malformed: \x1b[2J\r\n`) || len(text) > 2*maxExcerpt || !errors.Is(err, cause) {
+		t.Errorf("%q", text)
 	}
 }
