@@ -52,7 +52,7 @@ setup-test:
 build: ## bin/gatewayd (static), its manual pages and shell completions
 	@$(go_build) -o bin/gatewayd ./cmd/gatewayd
 	@mkdir -p bin/man bin/completion
-	@bin/gatewayd man bin/man
+	@go run -tags man -ldflags '-X main.version=$(version)' ./cmd/gatewayd bin/man
 	@for shell in bash zsh fish; do bin/gatewayd completion $$shell >bin/completion/$$shell; done
 
 # Built here only where make build has not: sudo make install needs no Go.

@@ -50,12 +50,14 @@ staged as a tree of its own, in a container. Ctrl-C ends it and leaves nothing.`
 }
 
 func demo(w io.Writer, address, wanted string) error {
-	fmt.Fprintln(w, "gatewayd demo: staging an example gateway …")
 	return runDaemon(daemonOptions{
 		name:      demoName,
 		temporary: true,
 		load:      func(env environment) (*config.Config, error) { return demoConfig(env, address, wanted) },
-		prepare:   stageDemo,
+		prepare: func(dirs launch.Dirs) error {
+			fmt.Fprintln(w, "gatewayd demo: staging an example gateway …")
+			return stageDemo(dirs)
+		},
 		ready: func(b runtime.Binary, gateways []control.Gateway) {
 			explainDemo(w, address, b, gateways)
 		},

@@ -8,7 +8,6 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/cobra/doc"
 
 	"github.com/gatewayd/gatewayd/internal/example"
 	"github.com/gatewayd/gatewayd/internal/inside"
@@ -22,7 +21,7 @@ func hiddenCommands() []*cobra.Command {
 	hook.RunE = nil
 	hook.AddCommand(hidden("loopback", "bring lo up", func([]string) error { return inside.LoopbackUp() }))
 	return []*cobra.Command{
-		exampleCommand(), hook, manCommand(),
+		exampleCommand(), hook,
 		hidden("init", "be PID 1 of a container", runInit),
 		hidden("confine", "drop all capabilities and become a program", func(argv []string) error {
 			err := inside.Confine(argv)
@@ -65,21 +64,6 @@ func exampleCommand() *cobra.Command {
 	}
 	command.Flags().StringVar(&address, "address", "127.0.0.1:8090", "where it listens, unless it inherits a socket")
 	return command
-}
-
-func manCommand() *cobra.Command {
-	return hidden("man", "write the manual pages to a directory", func(args []string) error {
-		if len(args) != 1 {
-			return usageError{fmt.Errorf("usage: gatewayd man DIRECTORY")}
-		}
-		header := &doc.GenManHeader{Section: "1", Source: "gatewayd " + version, Manual: "gatewayd"}
-		root := rootCommand()
-		root.DisableAutoGenTag = true // it would put the day of the build into every page
-		if err := os.MkdirAll(args[0], 0o755); err != nil {
-			return err
-		}
-		return doc.GenManTree(root, header, args[0])
-	})
 }
 
 func versionCommand() *cobra.Command {

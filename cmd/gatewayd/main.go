@@ -15,8 +15,6 @@ import (
 // version is set by the linker from git.
 var version = "unknown"
 
-func main() { os.Exit(gatewayd()) }
-
 // gatewayd runs the command line and returns the exit code.
 func gatewayd() int {
 	command := rootCommand()
@@ -42,7 +40,9 @@ func rootCommand() *cobra.Command {
 		Version:       version,
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          knownCommand,
+		// Only what can run has its arguments checked.
+		RunE: func(command *cobra.Command, _ []string) error { return command.Help() },
 		Long: `gatewayd keeps gateways (webhook receivers, LLM gateways, reverse proxies) alive
 in rootless OCI containers: a fresh bundle for every launch, restarts with
 backoff, true readiness for systemd, and nothing left behind.
@@ -57,4 +57,16 @@ A systemd user service runs it; the other commands ask the one that runs.`,
 	)
 	command.AddCommand(hiddenCommands()...)
 	return command
+}
+
+// knownCommand is reached with what is no command's name.
+func knownCommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	hint := "see gatewayd --help"
+	if similar := command.SuggestionsFor(args[0]); len(similar) > 0 {
+		hint = "did you mean " + similar[0] + "?"
+	}
+	return usageError{fmt.Errorf("unknown command %q; %s", args[0], hint)}
 }
