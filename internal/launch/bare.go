@@ -23,15 +23,19 @@ type bare struct {
 	output *journal.Output
 }
 
-// prepareBare readies the command; the process is made at start.
+// prepareBare readies the command; the process is made at start. Arguments,
+// directory and environment are those that a container would have.
 func (la *launch) prepareBare() error {
-	args := la.bareArgs()
-	program, dir, err := la.bareProgram(args)
+	spec, err := la.spec()
+	if err != nil {
+		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	}
+	program, dir, err := la.bareProgram(spec.Process.Args[0], spec.Process.Cwd)
 	if err != nil {
 		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 	}
 	cmd := &exec.Cmd{
-		Path: program, Args: args, Dir: dir, Env: la.environment(),
+		Path: program, Args: spec.Process.Args, Dir: dir, Env: spec.Process.Env,
 		Stdout: la.output.Stdout(), Stderr: la.output.Stderr(),
 		// Its own group, so that a kill without a cgroup reaches what it
 		// forked; and it ends with gatewayd, as a container's init does by
@@ -43,28 +47,18 @@ func (la *launch) prepareBare() error {
 	return nil
 }
 
-func (la *launch) bareArgs() []string {
-	if len(la.gateway.Command) == 0 && la.packaged != nil && la.packaged.Process != nil {
-		return la.packaged.Process.Args
-	}
-	return la.gateway.Command
-}
-
 // bareProgram finds the command's program and working directory beneath the
 // staged tree, through os.Root: a symlink in the package cannot point out of it.
-func (la *launch) bareProgram(args []string) (program, dir string, err error) {
-	if len(args) == 0 {
-		return "", "", errors.New("no command: neither the configuration nor the packaged bundle has one")
-	}
+func (la *launch) bareProgram(path, cwd string) (program, dir string, err error) {
 	root, err := os.OpenRoot(la.rootfs())
 	if err != nil {
 		return "", "", err
 	}
 	defer func() { _ = root.Close() }()
-	program, dir = inRoot(args[0]), inRoot(la.gateway.Workdir)
+	program, dir = inRoot(path), inRoot(cwd)
 	for _, path := range []string{program, dir} {
 		if _, err := root.Stat(path); err != nil {
-			return "", "", fmt.Errorf("find in %s: %w", la.gateway.Rootfs, err)
+			return "", "", fmt.Errorf("find in the staged tree: %w", err)
 		}
 	}
 	return filepath.Join(la.rootfs(), program), filepath.Join(la.rootfs(), dir), nil
@@ -84,7 +78,26 @@ func (b *bare) start(_ context.Context) (*runtime.Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", b.cmd.Path, err)
 	}
-	return runtime.Watch(b.cmd.Process.Pid)
+	process, err := runtime.Watch(b.cmd.Process.Pid)
+	if err != nil { // nobody would own it
+		return nil, errors.Join(err, b.cmd.Process.Kill(), ignoreExit(b.cmd.Wait()))
+	}
+	return process, b.cmd.Process.Release() // os/exec is not the one that waits for it
+}
+
+// ignoreExit drops the news that a process which was killed did not succeed.
+func ignoreExit(err error) error {
+	if errors.As(err, new(*exec.ExitError)) {
+		return nil
+	}
+	return err
+}
+
+// kill ends the process group. While the leader is not reaped, no other group
+// can have its number.
+func (b *bare) kill(process *runtime.Process) error {
+	_ = syscall.Kill(-process.Pid(), syscall.SIGKILL) // no such group: all of it is gone
+	return process.Signal(syscall.SIGKILL)
 }
 
 func (b *bare) remove(context.Context) error { return nil }

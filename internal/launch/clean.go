@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -18,13 +16,15 @@ func (la *launch) clean(ctx context.Context) error {
 	if la.id == "" {
 		return nil // it failed before it owned anything
 	}
+	la.asking.end() // a probe would bring a process into what is emptied here
 	if err := la.end(ctx); err != nil {
 		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
 	}
 	la.closeEnds()
-	errs := []error{removeSecrets(la.dir), la.reap(), la.host.children.reapOrphans()}
-	if la.work != nil {
-		errs = append(errs, la.work.remove(ctx))
+	errs := []error{
+		bundle.ScrubConfig(la.dir),
+		la.removeWorkload(ctx),
+		la.host.children.reapOrphans(),
 	}
 	if la.leaf != nil {
 		errs = append(errs, la.leaf.Remove(ctx))
@@ -40,7 +40,8 @@ func (la *launch) clean(ctx context.Context) error {
 // end makes sure that no process of the launch is left.
 func (la *launch) end(ctx context.Context) error {
 	if la.process == nil {
-		return la.kill(ctx)
+		// A create that failed has ended what it began, as far as it could.
+		return la.host.endLeft(ctx, la.id, la.leaf)
 	}
 	// Also when the process has ended: of a container nothing can be left then,
 	// but a bare one may have left others.
@@ -70,6 +71,17 @@ func (la *launch) closeEnds() {
 	}
 }
 
+// removeWorkload has the runtime forget the container, and only then gives the
+// pid of its init free: a runtime kills whatever has the pid in its state.
+func (la *launch) removeWorkload(ctx context.Context) error {
+	if la.work != nil {
+		if err := la.work.remove(ctx); err != nil {
+			return err
+		}
+	}
+	return la.reap()
+}
+
 // reap takes the exit status away from the kernel: only now, so that it is
 // there for whoever owns the process until the end.
 func (la *launch) reap() error {
@@ -80,14 +92,7 @@ func (la *launch) reap() error {
 		return err
 	}
 	la.reaped = true
+	la.process.Close()
 	la.host.children.remove(la.process.Pid())
 	return nil
-}
-
-func removeSecrets(dir string) error {
-	err := os.Remove(filepath.Join(dir, "config.json"))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }

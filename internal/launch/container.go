@@ -3,6 +3,9 @@ package launch
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
+	"syscall"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -25,6 +28,8 @@ func (c *container) start(ctx context.Context) (*runtime.Process, error) {
 	}
 	return c.created.Process(), nil
 }
+
+func (c *container) kill(process *runtime.Process) error { return process.Signal(syscall.SIGKILL) }
 
 func (c *container) remove(ctx context.Context) error { return c.runtime.Delete(ctx, c.id) }
 
@@ -57,9 +62,25 @@ func (la *launch) create(ctx context.Context) error {
 	if err := la.record(); err != nil {
 		return err
 	}
-	// The runtime has read config.json and never needs it again: from now on
-	// no file holds a value of the environment.
-	return bundle.ScrubConfig(la.dir)
+	return la.scrub(spec)
+}
+
+// scrub sees to it that from now on no file holds a value of the environment:
+// the runtime has read config.json and never needs it again. crun has made a
+// copy, which it does need, but for the environment.
+func (la *launch) scrub(spec *specs.Spec) error {
+	if err := bundle.ScrubConfig(la.dir); err != nil {
+		return err
+	}
+	state := filepath.Join(la.host.Dirs.RuntimeRoot(), la.id)
+	if _, err := os.Lstat(filepath.Join(state, "config.json")); err != nil {
+		return nil //nolint:nilerr // the runtime keeps no copy
+	}
+	if err := bundle.ScrubConfig(state); err != nil {
+		return err
+	}
+	spec.Process.Env = nil
+	return bundle.WriteConfig(state, spec)
 }
 
 // spec is the config.json of the launch.
@@ -68,7 +89,11 @@ func (la *launch) spec() (*specs.Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	return plan.Spec(la.packaged)
+	if la.packaged == nil {
+		return plan.Spec(nil)
+	}
+	plan.Bundle = la.packaged.Dir // a package may mount what is its own
+	return plan.Spec(la.packaged.Spec)
 }
 
 func (la *launch) plan() (bundle.Plan, error) {

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 // enter returns a command that runs argv inside the container, in its cgroup,
@@ -25,7 +28,10 @@ import (
 // The runtime's own exec is not used: youki 0.7.0 does not join the user
 // namespace and would run the command as the host's root.
 func (la *launch) enter(ctx context.Context, argv []string) *exec.Cmd {
-	args := []string{"-t", strconv.Itoa(la.info.Load().Pid), "-U", "-m", "-p", "-i", "-u", "-n"}
+	args := []string{"-t", strconv.Itoa(la.info.Load().Pid), "-U", "-m", "-p", "-i", "-u"}
+	if la.gateway.Isolation.Network == bundle.NetworkNone {
+		args = append(args, "-n") // of the host's, only root may join what it is in already
+	}
 	if os.Geteuid() != 0 {
 		// Our own id is container root's; setgroups(2) is forbidden there.
 		args = append(args, "--preserve-credentials")
@@ -70,17 +76,30 @@ func sealSelf() (*os.File, error) {
 		return nil, fmt.Errorf("open own binary: %w", err)
 	}
 	defer func() { _ = binary.Close() }()
-	fd, err := unix.MemfdCreate("gatewayd", unix.MFD_CLOEXEC|unix.MFD_ALLOW_SEALING)
+	file, err := memoryFile()
 	if err != nil {
 		return nil, fmt.Errorf("create memfd: %w", err)
 	}
-	file := os.NewFile(uintptr(fd), "gatewayd")
-	if _, err := io.Copy(file, binary); err != nil {
-		return nil, fmt.Errorf("copy own binary: %w", err)
+	_, err = io.Copy(file, binary)
+	if err == nil {
+		seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+		_, err = unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, seals)
 	}
-	seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+	if err != nil {
+		_ = file.Close()
 		return nil, fmt.Errorf("seal own binary: %w", err)
 	}
 	return file, nil
+}
+
+func memoryFile() (*os.File, error) {
+	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
+	fd, err := unix.MemfdCreate("gatewayd", flags|unix.MFD_EXEC)
+	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 every memfd is executable
+		fd, err = unix.MemfdCreate("gatewayd", flags)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), "gatewayd"), nil
 }

@@ -71,23 +71,25 @@ func (la *launch) mountSource(m config.Mount) (string, error) {
 }
 
 // createDirOf makes a directory that belongs to container root, or takes one
-// that does already. What anybody else put in its place is refused.
+// that does already. One of our own is given away: root was killed before it
+// could, or has put one there that was saved. What anybody else put in its
+// place is refused.
 func createDirOf(path string, uid, gid int) error {
-	err := os.Mkdir(path, 0o700)
-	if err == nil {
-		return os.Lchown(path, uid, gid)
-	}
-	if !errors.Is(err, os.ErrExist) {
+	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create data directory: %w", err)
 	}
 	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("use data directory: %w", err)
 	}
-	if !info.IsDir() || ownerOf(info) != uid {
-		return fmt.Errorf("use data directory %s: it is a %s of uid %d, not a directory of uid %d", path, info.Mode().Type(), ownerOf(info), uid)
+	owner := ownerOf(info)
+	if !info.IsDir() || owner != uid && owner != os.Geteuid() {
+		return fmt.Errorf("use data directory %s: it is a %s of uid %d, not a directory of uid %d", path, info.Mode().Type(), owner, uid)
 	}
-	return nil
+	if owner == uid {
+		return nil
+	}
+	return os.Lchown(path, uid, gid)
 }
 
 func ownerOf(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }

@@ -19,12 +19,28 @@ const drainTime = 200 * time.Millisecond
 // it needs as parameters, since it runs beside the launch's other methods.
 func (la *launch) await(process *runtime.Process, work workload, leaf *runtime.Leaf, output *journal.Output) supervisor.Exit {
 	<-process.Exited()
+	la.endForked(process, work, leaf)
 	// The output first: whoever reads the journal finds the last words of a
 	// program before the record of its end.
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	_ = output.Close(ctx) // only says who outside still holds a pipe
 	return la.exit(process.Status(), work, leaf)
+}
+
+// endForked ends what a bare process leaves behind: its end is the end of the
+// launch. What is in a container has gone with the init.
+func (la *launch) endForked(process *runtime.Process, work workload, leaf *runtime.Leaf) {
+	if !la.gateway.Isolation.Bare {
+		return
+	}
+	_ = work.kill(process) // Clean kills again, and tells
+	if leaf == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
+	defer cancel()
+	_ = leaf.Kill(ctx)
 }
 
 func (la *launch) exit(status runtime.Status, work workload, leaf *runtime.Leaf) supervisor.Exit {

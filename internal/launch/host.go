@@ -41,6 +41,8 @@ type children struct {
 	mu   sync.Mutex
 	pids map[int]struct{}
 	busy int // staging passes and exec probes, whose processes have no name here
+
+	reaping sync.Mutex // two would fight for the same orphan
 }
 
 func (c *children) add(pid int) {
@@ -78,9 +80,10 @@ func (c *children) reapOrphans() error {
 	c.mu.Lock()
 	busy, owned := c.busy > 0, maps.Clone(c.pids)
 	c.mu.Unlock()
-	if busy {
+	if busy || !c.reaping.TryLock() {
 		return nil
 	}
+	defer c.reaping.Unlock()
 	// What is started from here on is too young to be taken for an orphan.
 	_, err := runtime.ReapOrphans(func(pid int) bool {
 		_, ok := owned[pid]

@@ -2,16 +2,16 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"sync/atomic"
 	"syscall"
 
-	specs "github.com/opencontainers/runtime-spec/specs-go"
-
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -23,21 +23,22 @@ type launch struct {
 	gateway config.Gateway
 	n       int
 
-	turn  chan struct{}
-	exits chan supervisor.Exit
-	info  atomic.Pointer[Info]
+	turn   chan struct{}
+	exits  chan supervisor.Exit
+	info   atomic.Pointer[Info]
+	asking asking
 
 	id, dir  string           // dir: launches/<id>
 	leaf     *runtime.Leaf    // nil: no cgroup to be had
 	leafDir  *os.File         // the leaf's directory; nil: no leaf
-	packaged *specs.Spec      // config.json of the packaged bundle; nil: there is none
+	packaged *bundle.Packaged // nil: the source is a bare tree
 	output   *journal.Output  // nil before it is opened
 	notify   *probe.Notify    // nil: the gateway sends no READY=1
 	ask      probe.Probe      // nil: ready when started
 	work     workload         // nil before it is made
 	process  *runtime.Process // nil before there is one
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one
-	reaped   bool
+	reaped   bool             // the pid of process may be another's
 }
 
 // Info is what status tells of a launch.
@@ -51,6 +52,9 @@ type Info struct {
 type workload interface {
 	// start lets the program run and returns its process.
 	start(ctx context.Context) (*runtime.Process, error)
+	// kill ends process and, as far as there is a way without a cgroup, what
+	// it forked. The process is not reaped yet.
+	kill(process *runtime.Process) error
 	// remove takes away what the runtime keeps of it. Absent: nil.
 	remove(ctx context.Context) error
 	// words are what the runtime wrote of its own accord, such as why the
@@ -61,8 +65,9 @@ type workload interface {
 func newLaunch(host *Host, g config.Gateway, n int) *launch {
 	la := &launch{
 		host: host, gateway: g, n: n,
-		turn:  make(chan struct{}, 1),
-		exits: make(chan supervisor.Exit, 1),
+		turn:   make(chan struct{}, 1),
+		exits:  make(chan supervisor.Exit, 1),
+		asking: newAsking(),
 	}
 	la.info.Store(&Info{})
 	return la
@@ -92,26 +97,24 @@ func (la *launch) start(ctx context.Context) error {
 }
 
 func (la *launch) signal(signal syscall.Signal) error {
-	if la.process == nil {
+	if la.process == nil || la.reaped {
 		return nil
 	}
 	return la.process.Stop(signal)
 }
 
-// kill ends every process of the launch. The leaf's cgroup.kill reaches all
-// that the program forked; without a cgroup, the end of a pid namespace's init
-// does (pid_namespaces(7)), and for a bare process its process group.
+// kill ends every process of the launch. The end of a pid namespace's init is
+// the end of all in it (pid_namespaces(7)), and the leaf's cgroup.kill reaches
+// what else there is: probes, and all that a bare process forked.
 func (la *launch) kill(ctx context.Context) error {
+	var errs []error
+	if la.process != nil && !la.reaped {
+		errs = append(errs, la.work.kill(la.process))
+	}
 	if la.leaf != nil {
-		return la.leaf.Kill(ctx)
+		errs = append(errs, la.leaf.Kill(ctx))
 	}
-	if la.process == nil {
-		return nil
-	}
-	if la.gateway.Isolation.Bare {
-		_ = syscall.Kill(-la.process.Pid(), syscall.SIGKILL)
-	}
-	return la.process.Signal(syscall.SIGKILL)
+	return errors.Join(errs...)
 }
 
 // watch makes process the one whose end is the end of the launch. A second call

@@ -39,11 +39,8 @@ func (l *Launcher) Define(g config.Gateway) {
 
 // Prepare stages and creates launch n. On an error the caller owes a Clean.
 func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan supervisor.Exit, error) {
-	la, err := l.begin(n, revision)
+	la, err := l.begin(ctx, n, revision)
 	if err != nil {
-		return nil, err
-	}
-	if err := la.take(ctx); err != nil {
 		return nil, err
 	}
 	defer la.give()
@@ -108,9 +105,15 @@ func (l *Launcher) Posture() string {
 	return ""
 }
 
-func (l *Launcher) begin(n int, revision string) (*launch, error) {
+// begin makes launch n known, with its turn taken already: a Clean that comes at
+// any moment from here on waits for the Prepare. One that came before has
+// cancelled ctx, and found nothing.
+func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("prepare launch %d: %w", n, err)
+	}
 	g, ok := l.revisions[revision]
 	if !ok {
 		return nil, fmt.Errorf("prepare launch %d: revision %s is not known", n, revision)
@@ -118,8 +121,10 @@ func (l *Launcher) begin(n int, revision string) (*launch, error) {
 	if l.launches[n] != nil {
 		return nil, fmt.Errorf("prepare launch %d: it exists already", n)
 	}
-	l.launches[n] = newLaunch(l.host, g, n)
-	return l.launches[n], nil
+	la := newLaunch(l.host, g, n)
+	la.turn <- struct{}{}
+	l.launches[n] = la
+	return la, nil
 }
 
 func (l *Launcher) find(n int) *launch {

@@ -106,7 +106,7 @@ func (la *launch) source() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	la.packaged = packaged.Spec
+	la.packaged = packaged
 	return packaged.Rootfs, nil
 }
 

@@ -34,6 +34,11 @@ func (la *launch) probe(ctx context.Context) error {
 	if la.ask == nil {
 		return nil
 	}
+	ctx, done, err := la.asking.begin(ctx)
+	if err != nil {
+		return fmt.Errorf("probe launch %s: %w", la.id, err)
+	}
+	defer done()
 	defer la.host.children.hold()()
 	return la.ask(ctx)
 }

@@ -6,9 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -30,9 +29,9 @@ func (h *Host) Sweep(ctx context.Context) ([]string, error) {
 	for _, name := range names {
 		if err := h.sweepName(ctx, name, leaves[name]); err != nil {
 			errs = append(errs, fmt.Errorf("sweep %s: %w", name, err))
-			continue
+		} else if isID(name) {
+			swept = append(swept, name)
 		}
-		swept = append(swept, name)
 	}
 	return swept, errors.Join(append(errs, h.children.reapOrphans())...)
 }
@@ -90,57 +89,68 @@ func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf) e
 	)
 }
 
-// isID tells whether name has the form <gateway>-<launch>-<random> that
-// bundle.NewID gives, whose random part makes it unmistakable.
-func isID(name string) bool {
-	parts := strings.Split(name, "-")
-	if len(parts) < 3 || len(parts[len(parts)-1]) < 8 {
-		return false
-	}
-	_, err := strconv.ParseUint(parts[len(parts)-2], 10, 32)
-	return err == nil
-}
+// idForm is the form <gateway>-<launch>-<random> that bundle.NewID gives, whose
+// random part makes it unmistakable.
+var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*-[0-9]+-[a-z2-7]{10}$`)
+
+func isID(name string) bool { return idForm.MatchString(name) }
 
 // sweepLaunch is Clean for a launch of which only the name is known, and its
 // leaf if it has one.
 func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) error {
-	dir := filepath.Join(h.Dirs.Launches(), id)
-	errs := []error{removeSecrets(dir), h.endLeft(ctx, id, leaf), h.deleteState(ctx, id)}
+	scrubbed := bundle.ScrubConfig(filepath.Join(h.Dirs.Launches(), id))
+	if err := h.endLeft(ctx, id, leaf); err != nil {
+		return errors.Join(scrubbed, err)
+	}
+	errs := []error{h.deleteState(ctx, id)}
 	if leaf != nil {
 		errs = append(errs, leaf.Remove(ctx))
 	}
 	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id))
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return errors.Join(scrubbed, err)
 	}
 	return bundle.Remove(ctx, h.Dirs.Launches(), id)
 }
 
-// deleteState removes what the runtime keeps. Without a runtime (it may have
-// been uninstalled since) the directory is removed as it is.
+// deleteState removes what the runtime keeps. The runtime itself is asked only
+// when the directory is gone, for what it keeps elsewhere: at the sight of its
+// state it would kill the process that had the container's pid, whoever has
+// that pid now that nobody holds it.
 func (h *Host) deleteState(ctx context.Context, id string) error {
-	if h.Runtime == nil {
-		return bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id)
+	err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id)
+	if err != nil || h.Runtime == nil {
+		return err
 	}
 	return h.Runtime.Delete(ctx, id)
 }
 
-// endLeft ends the processes of a launch: by its leaf; by the recorded process,
-// the init of the pid namespace, whose end is the end of all in it; and by the
-// launch's id in a command line, for what a killed runtime left before there
-// was a record.
+// endLeft ends the processes of a launch: by its id in a command line, for what
+// a killed runtime left before there was a record; by the recorded process, the
+// init of the pid namespace, whose end is the end of all in it; and by its
+// leaf. The runtime's come first, since they would make others.
 func (h *Host) endLeft(ctx context.Context, id string, leaf *runtime.Leaf) error {
-	var errs []error
-	if leaf != nil {
-		errs = append(errs, leaf.Kill(ctx))
-	}
+	errs := []error{endNaming(ctx, id)}
 	if identity, ok := readRecord(filepath.Join(h.Dirs.Launches(), id)); ok && identity.Alive() {
 		errs = append(errs, identity.Kill(ctx))
 	}
-	naming, err := runtime.ProcessesNaming(id)
-	errs = append(errs, err)
-	for _, identity := range naming {
-		errs = append(errs, identity.Kill(ctx))
+	if leaf != nil {
+		errs = append(errs, leaf.Kill(ctx))
 	}
 	return errors.Join(errs...)
+}
+
+// endNaming looks again until it finds none: they may have forked meanwhile.
+func endNaming(ctx context.Context, id string) error {
+	for {
+		naming, err := runtime.ProcessesNaming(id)
+		if err != nil || len(naming) == 0 {
+			return err
+		}
+		for _, identity := range naming {
+			if err := identity.Kill(ctx); err != nil {
+				return err
+			}
+		}
+	}
 }

@@ -1,0 +1,3 @@
+package launch
+import "testing"
+func containerSuite(t *testing.T, open opener) {}

@@ -1,0 +1,329 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+func TestFake(t *testing.T) { suite(t, fakeBench) }
+
+func TestYouki(t *testing.T) { realSuite(t, "youki") }
+func TestRunc(t *testing.T)  { realSuite(t, "runc") }
+func TestCrun(t *testing.T)  { realSuite(t, "crun") }
+
+func realSuite(t *testing.T, name string) {
+	suite(t, realBench(name))
+	containerSuite(t, realBench(name))
+}
+
+// suite is what a launch must do whatever runtime makes its container.
+func suite(t *testing.T, open opener) {
+	for name, test := range map[string]func(*testing.T, *bench){
+		"exit code":                  suiteExitCode,
+		"output":                     suiteOutput,
+		"kill":                       suiteKill,
+		"kill reaches what forked":   suiteKillForked,
+		"signal with handler":        suiteSignalHandled,
+		"signal without handler":     suiteSignalUnhandled,
+		"signal ignored":             suiteSignalIgnored,
+		"program that is missing":    suiteMissingProgram,
+		"clean":                      suiteClean,
+		"clean of a running launch":  suiteCleanRunning,
+		"clean of what never ran":    suiteCleanCreated,
+		"ids":                        suiteIDs,
+		"secrets":                    suiteSecrets,
+		"what is missing":            suiteMissing,
+		"prepare cut at any moment":  suiteCutPrepare,
+		"clean beside a prepare":     suiteCleanBesidePrepare,
+		"calls for unknown launches": suiteUnknown,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+func suiteExitCode(t *testing.T, b *bench) {
+	for _, want := range []int{0, 7, 255} {
+		r := b.start(b.gateway("exit " + strconv.Itoa(want)))
+		if exit := r.exit(); exit != (supervisor.Exit{Code: want}) {
+			t.Errorf("exit = %+v, want code %d", exit, want)
+		}
+		r.clean()
+	}
+}
+
+// The last words of a program are there before the news of its end.
+func suiteOutput(t *testing.T, b *bench) {
+	r := b.start(b.gateway("i=0; while [ $i -lt 500 ]; do echo $i; i=$((i+1)); done; echo last >&2; exit 1"))
+	id := r.id()
+	if exit := r.exit(); exit.Code != 1 {
+		t.Errorf("exit = %+v", exit)
+	}
+	lines, _ := b.out.of(id)
+	if len(lines) != 501 {
+		t.Fatalf("%d lines at the exit, want 501", len(lines))
+	}
+	count := 0
+	for _, l := range lines {
+		if l.Gateway != gatewayName || l.Number != r.n || l.ContainerID != id {
+			t.Fatalf("line = %+v, want it to name the launch", l)
+		}
+		if l.Stream == "stderr" {
+			if string(l.Text) != "last" {
+				t.Errorf("stderr = %q", l.Text)
+			}
+			continue
+		}
+		if string(l.Text) != strconv.Itoa(count) {
+			t.Fatalf("line %d = %q", count, l.Text)
+		}
+		count++
+	}
+}
+
+func suiteKill(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("trap '' TERM; echo ready; sleep 1000"))
+	must(t, r.Kill(t.Context(), r.n))
+	if exit := r.exit(); exit != (supervisor.Exit{Signal: syscall.SIGKILL}) {
+		t.Errorf("exit = %+v, want SIGKILL", exit)
+	}
+	must(t, r.Kill(t.Context(), r.n)) // again
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGTERM))
+	r.clean()
+	must(t, r.Kill(t.Context(), r.n)) // gone
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGTERM))
+}
+
+func suiteKillForked(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("setsid sh -c 'trap \"\" TERM HUP; echo ready; sleep 1000' & wait"))
+	waitFor(t, "a shell, its child and the sleep of that", func() bool { return len(alive()) == 3 })
+	must(t, r.Kill(t.Context(), r.n))
+	r.exit()
+	if left := alive(); len(left) > 0 {
+		t.Errorf("alive at the exit: %v", left)
+	}
+}
+
+func suiteSignalHandled(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("trap 'echo caught; exit 3' TERM; echo ready; sleep 1000 & wait"))
+	id := r.id()
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGTERM))
+	if exit := r.exit(); exit != (supervisor.Exit{Code: 3}) {
+		t.Errorf("exit = %+v, want code 3 from the handler", exit)
+	}
+	if texts := b.out.texts(id); !slices.Contains(texts, "caught") {
+		t.Errorf("output at the exit = %q", texts)
+	}
+}
+
+// PID 1 without a handler would drop SIGTERM, and use up the whole stop timeout.
+func suiteSignalUnhandled(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("echo ready; exec sleep 1000"))
+	waitFor(t, "the exec", func() bool { return strings.HasPrefix(commandLine(r.pid()), "sleep") })
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGTERM))
+	if exit := r.exit(); exit != (supervisor.Exit{Signal: syscall.SIGKILL}) {
+		t.Errorf("exit = %+v, want SIGKILL", exit)
+	}
+}
+
+func suiteSignalIgnored(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("trap '' TERM; trap 'echo alive' USR1; echo ready; while :; do sleep 1000 & wait $!; done"))
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGTERM))
+	must(t, r.Signal(t.Context(), r.n, syscall.SIGUSR1))
+	r.says("alive")
+}
+
+func suiteMissingProgram(t *testing.T, b *bench) {
+	g := b.gateway("")
+	g.Command = []string{"/broken"}
+	l := NewLauncher(b.Host, g)
+	exits, err := l.Prepare(t.Context(), 1, g.Revision())
+	if err == nil { // runc and crun look for the program at create
+		err = l.Start(t.Context(), 1)
+	}
+	if err == nil {
+		err = (<-exits).Cause()
+	}
+	if err == nil || !strings.Contains(err.Error(), "/broken") {
+		t.Errorf("error = %v: it does not tell why", err)
+	}
+	must(t, l.Clean(t.Context(), 1))
+}
+
+func suiteClean(t *testing.T, b *bench) {
+	r := b.start(b.gateway("exit 0"))
+	r.exit()
+	r.clean()
+	b.nothingLeft(t)
+	if info := r.Info(r.n); info != (Info{}) {
+		t.Errorf("info of a cleaned launch = %+v", info)
+	}
+}
+
+func suiteCleanRunning(t *testing.T, b *bench) {
+	r := b.startReady(b.gateway("trap '' TERM; echo ready; sleep 1000"))
+	r.clean()
+	b.nothingLeft(t)
+	if exit := r.exit(); exit.Signal != syscall.SIGKILL {
+		t.Errorf("exit = %+v", exit)
+	}
+}
+
+func suiteCleanCreated(t *testing.T, b *bench) {
+	r := b.prepare(b.gateway("echo never"))
+	id := r.id()
+	r.clean()
+	b.nothingLeft(t)
+	r.exit() // there is one, whatever it says
+	if texts := b.out.texts(id); slices.Contains(texts, "never") {
+		t.Error("the program ran")
+	}
+}
+
+func suiteIDs(t *testing.T, b *bench) {
+	seen := make(map[string]bool)
+	for range 3 {
+		b.next = 0 // the number comes again, as after a restart of gatewayd
+		r := b.prepare(b.gateway(""))
+		if !isID(r.id()) || seen[r.id()] {
+			t.Errorf("id = %q after %v", r.id(), seen)
+		}
+		seen[r.id()] = true
+		r.clean()
+	}
+}
+
+func suiteSecrets(t *testing.T, b *bench) {
+	const canary = "c4n4ry-in-a-coal-mine"
+	t.Setenv("TOKEN", canary)
+	g := b.gateway("[ \"$TOKEN\" = " + canary[:4] + "'" + canary[4:] + "' ] && echo ready; sleep 1000")
+	g.Env.Required = []string{"TOKEN"}
+	g.Env.Static = map[string]string{"OTHER": canary}
+	r := b.prepare(g)
+	info, err := os.Stat(filepath.Join(r.dir(), "config.json"))
+	must(t, err)
+	if info.Mode().Perm() != 0o600 {
+		t.Errorf("mode of config.json = %v", info.Mode())
+	}
+	b.without(t, canary)
+	must(t, r.Start(t.Context(), r.n))
+	r.says("ready")
+	b.without(t, canary)
+}
+
+// without fails for a file of ours that holds text.
+func (b *bench) without(t *testing.T, text string) {
+	t.Helper()
+	for _, dir := range []string{b.Dirs.Runtime, b.Dirs.State} {
+		must(t, filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return nil
+			}
+			if data, err := os.ReadFile(path); err == nil && strings.Contains(string(data), text) {
+				t.Errorf("%s holds a secret", path)
+			}
+			return nil
+		}))
+	}
+}
+
+func suiteMissing(t *testing.T, b *bench) {
+	t.Setenv("BLANK", " \t")
+	source, variable, blank := b.gateway(""), b.gateway(""), b.gateway("")
+	source.Rootfs = filepath.Join(b.dir, "nowhere")
+	variable.Env.Required = []string{"NOT_SET"}
+	blank.Env.Required = []string{"BLANK"}
+	for _, g := range []struct {
+		err  error
+		want string
+	}{
+		{b.refused(t.Context(), source), "nowhere"},
+		{b.refused(t.Context(), variable), "NOT_SET"},
+		{b.refused(t.Context(), blank), "BLANK"},
+	} {
+		if !errors.Is(g.err, supervisor.ErrPermanent) || !strings.Contains(g.err.Error(), g.want) {
+			t.Errorf("error = %v, want a permanent one that names %s", g.err, g.want)
+		}
+	}
+	b.nothingLeft(t)
+}
+
+// Wherever a Prepare is cut, Clean finds all that it made.
+func suiteCutPrepare(t *testing.T, b *bench) {
+	g := b.gateway("echo ready; sleep 1000")
+	l := NewLauncher(b.Host, g)
+	for after := 100 * time.Microsecond; after < 150*time.Millisecond; after = after * 3 / 2 {
+		b.next++
+		ctx, cancel := context.WithTimeout(t.Context(), after)
+		_, err := l.Prepare(ctx, b.next, g.Revision())
+		cancel()
+		if err != nil && (!errors.Is(err, context.DeadlineExceeded) || errors.Is(err, supervisor.ErrPermanent)) {
+			t.Errorf("prepare cut after %v: %v", after, err)
+		}
+		must(t, l.Clean(t.Context(), b.next))
+		b.noFiles(t)
+		noProcess(t)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.refused(ctx, g); !errors.Is(err, context.Canceled) {
+		t.Errorf("prepare that nobody wants any more: %v", err)
+	}
+}
+
+// A Clean that comes while a Prepare unwinds must not overtake it.
+func suiteCleanBesidePrepare(t *testing.T, b *bench) {
+	g := b.gateway("echo ready; sleep 1000")
+	l := NewLauncher(b.Host, g)
+	for range 8 {
+		b.next++
+		n := b.next
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = l.Prepare(ctx, n, g.Revision())
+		}()
+		if n%2 == 0 {
+			waitFor(t, "the launch", func() bool { return l.Info(n).ID != "" })
+		}
+		cancel()
+		must(t, l.Clean(t.Context(), n))
+		<-done
+		b.noFiles(t)
+		noProcess(t)
+	}
+}
+
+func suiteUnknown(t *testing.T, b *bench) {
+	g := b.gateway("")
+	l := NewLauncher(b.Host, g)
+	must(t, errors.Join(l.Clean(t.Context(), 9), l.Kill(t.Context(), 9), l.Signal(t.Context(), 9, syscall.SIGTERM)))
+	if err := l.Probe(t.Context(), 9); err == nil {
+		t.Error("probe of a launch that never was succeeds")
+	}
+	if _, err := l.Prepare(t.Context(), 9, "other"); err == nil || errors.Is(err, supervisor.ErrPermanent) {
+		t.Errorf("prepare of an unknown revision: %v", err)
+	}
+}
+
+// waitFor waits for what no event tells of: the state of a foreign process.
+func waitFor(t *testing.T, what string, condition func() bool) {
+	t.Helper()
+	for late := time.Now().Add(patience); !condition(); {
+		if time.Now().After(late) {
+			t.Fatalf("waited %v for %s", patience, what)
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
