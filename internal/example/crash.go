@@ -25,8 +25,11 @@ func crashing(log io.Writer) http.Handler {
 			return
 		}
 		io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20))
+		answer := "crashing " + text + "\n"
 		w.Header().Set("Connection", "close")
-		fmt.Fprintf(w, "crashing %s\n", text)
+		// Without a length there would be a last chunk to come, which never does.
+		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
+		io.WriteString(w, answer)
 		http.NewResponseController(w).Flush()
 		fmt.Fprintf(log, "example gateway crashes %s, as asked\n", text)
 		crash()
