@@ -56,7 +56,14 @@ func newInstance(t testing.TB, name string) *instance {
 func (i *instance) setValues() {
 	i.values = map[string]string{
 		"DIR": i.dir, "ROOTFS": filepath.Join(i.dir, "rootfs"), "RUNTIME": filepath.Join(i.dir, "runtime"),
-		"PORT": freePort(i.t), "PORT2": freePort(i.t), "PORT3": freePort(i.t), "GATEWAYD": programs.gatewayd,
+		"GATEWAYD": programs.gatewayd,
+	}
+	for _, name := range []string{"PORT", "PORT2", "PORT3"} {
+		port, err := freePort()
+		if err != nil {
+			i.t.Fatal(err)
+		}
+		i.values[name] = port
 	}
 	mustMkdir(i.t, i.values["ROOTFS"], 0o755)
 	mustCopy(i.t, programs.gateway, filepath.Join(i.values["ROOTFS"], "gateway"))
@@ -237,12 +244,14 @@ func (i *instance) read(port, path string) string {
 	return i.mustAsk(port, "/read?path="+url.QueryEscape(path))
 }
 
-func freePort(t testing.TB) string {
+// freePort is one that nobody listens at. The kernel hands out others for a
+// while before it comes back to it.
+func freePort() (string, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	return port, err
 }

@@ -9,6 +9,7 @@
 //	out=TEXT err=TEXT write a line; TEXT may hold Go escapes such as \x00
 //	flood=N           write the numbers from 1 to N, one a line
 //	sleep=DURATION
+//	await=PATH        wait until a file is there
 //	write=PATH:TEXT   write a file
 //	copy=FROM:TO      copy a file
 //	link=FROM:TO      write into a file what a symlink points to

@@ -29,6 +29,7 @@ func init() { // not in the declaration: once refers to the table itself
 		"err":     func(text string) error { return line(os.Stderr, text) },
 		"flood":   flood,
 		"sleep":   sleep,
+		"await":   await,
 		"write":   write,
 		"copy":    copyFile,
 		"link":    copyLink,
@@ -66,6 +67,15 @@ func sleep(value string) error {
 	d, err := time.ParseDuration(value)
 	time.Sleep(d)
 	return err
+}
+
+func await(path string) error {
+	for {
+		if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func write(value string) error {
