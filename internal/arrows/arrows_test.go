@@ -46,7 +46,7 @@ var arrows = []arrow{
 }
 
 // inTests are what the tests of any package may use besides its own arrows.
-var inTests = []string{"internal/testenv"}
+var inTests = []string{"internal/testenv", "internal/fakeruntime"}
 
 // source is one Go file of the module.
 type source struct {

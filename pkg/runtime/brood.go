@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // brood is a runtime call with all that it has forked.
@@ -43,17 +45,13 @@ type member struct {
 // unseen, then kills all of them and waits for their end.
 func (b *brood) kill(ctx context.Context) error {
 	var found []*member
-	for {
-		more, err := b.stopNew(found)
-		if err != nil {
-			return err
-		}
-		if len(more) == 0 {
-			break
-		}
-		found = append(found, more...)
-	}
 	var errs []error
+	for again := true; again && ctx.Err() == nil; {
+		var more []*member
+		var err error
+		more, again, err = b.stopNew(found)
+		found, errs = append(found, more...), append(errs, err)
+	}
 	for _, m := range found {
 		errs = append(errs, m.fd.signal(syscall.SIGKILL))
 	}
@@ -66,32 +64,49 @@ func (b *brood) kill(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (b *brood) stopNew(known []*member) ([]*member, error) {
+// stopNew stops the members that are not known yet. again: there was one, and
+// it may have forked meanwhile, even if it is gone by now.
+func (b *brood) stopNew(known []*member) (more []*member, again bool, err error) {
 	stats, err := descendants(os.Getpid())
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	known = slices.Concat(b.ended, known)
-	var more []*member
 	for _, s := range b.choose(stats) {
 		if slices.ContainsFunc(known, func(m *member) bool { return m.pid == s.pid && m.start == s.start }) {
 			continue
 		}
-		fd, err := openPidfd(s.pid)
-		if err != nil {
-			continue // gone meanwhile
-		}
-		if now, err := readStat(s.pid); err != nil || now.start != s.start {
-			fd.Close() // another process has got the pid before it was opened
+		again = true
+		m, err := stop(s)
+		if errors.Is(err, errGone) {
 			continue
 		}
-		if err := fd.signal(syscall.SIGSTOP); err != nil {
-			fd.Close()
-			return more, fmt.Errorf("stop process %d: %w", s.pid, err)
+		if err != nil {
+			return more, false, err
 		}
-		more = append(more, &member{s, fd})
+		more = append(more, m)
 	}
-	return more, nil
+	return more, again, nil
+}
+
+var errGone = errors.New("process is gone")
+
+// stop takes hold of a process, or returns errGone. One that cannot be stopped
+// is held nevertheless: whether it can be killed is another question.
+func stop(s stat) (*member, error) {
+	fd, err := openPidfd(s.pid)
+	if errors.Is(err, unix.ESRCH) {
+		return nil, errGone
+	}
+	if err != nil {
+		return nil, err
+	}
+	if now, err := readStat(s.pid); err != nil || now.start != s.start {
+		fd.Close() // another process has got the pid before it was opened
+		return nil, errGone
+	}
+	_ = fd.signal(syscall.SIGSTOP)
+	return &member{s, fd}, nil
 }
 
 // reap takes away the zombies that have become our children, after the call
@@ -102,10 +117,17 @@ func (b *brood) reap() error {
 		if _, err := m.fd.waitid(0); err != nil && !errors.Is(err, ErrNotChild) {
 			errs = append(errs, err)
 		}
+	}
+	b.release()
+	return errors.Join(errs...)
+}
+
+// release gives up what could not be waited for; ReapOrphans finds it.
+func (b *brood) release() {
+	for _, m := range b.ended {
 		m.fd.Close()
 	}
 	b.ended = nil
-	return errors.Join(errs...)
 }
 
 // choose picks the members, parents before children.

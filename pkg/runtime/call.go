@@ -65,6 +65,7 @@ func (c *call) kill(done <-chan error) error {
 		case <-done:
 			return errors.Join(left, c.brood.reap())
 		case <-ctx.Done():
+			c.brood.release()
 			return errors.Join(fmt.Errorf("%s is %w", c.runtime.name, ErrRunning), left)
 		case <-time.After(pause):
 		}

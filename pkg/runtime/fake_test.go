@@ -127,6 +127,7 @@ func (f fake) create() {
 	if f.told("create-orphans") { // children of a parent that is gone
 		f.fork("parent")
 	}
+	f.disguise()
 	if f.told("create-hang-late") {
 		hang()
 	}
@@ -138,6 +139,19 @@ func (f fake) create() {
 	}
 	_ = os.WriteFile(filepath.Join(f.state(), "pid"), []byte(strconv.Itoa(init)), 0o600)
 	f.writePid(init)
+}
+
+// disguise forks a child that no command line betrays.
+func (f fake) disguise() {
+	for word, session := range map[string]bool{"create-disguise": true, "create-disguise-group": false} {
+		if f.told(word) {
+			cmd := exec.Command("/bin/sleep", "60")
+			cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: session}
+			if err := cmd.Start(); err != nil {
+				f.die("disguise: %v", err)
+			}
+		}
+	}
 }
 
 func (f fake) writePid(init int) {

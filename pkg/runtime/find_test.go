@@ -146,7 +146,7 @@ func TestOpenPinsTheProgram(t *testing.T) {
 	must(t, err)
 	defer r.Close()
 	must(t, os.Remove(path))
-	if r.fd < lowestFD {
+	if r.fd < 100 {
 		t.Errorf("descriptor %d would be hidden by extra files", r.fd)
 	}
 	copied := r.client("").Command

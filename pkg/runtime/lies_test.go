@@ -49,7 +49,8 @@ func (b *bench) refused(t *testing.T) *CommandError {
 }
 
 func TestCreateThatHangs(t *testing.T) {
-	for _, behaviour := range []string{"create-hang", "create-hang-late", "create-hang-late create-orphans"} {
+	for _, behaviour := range []string{"create-hang", "create-hang-late",
+		"create-hang-late create-orphans", "create-hang-late create-disguise"} {
 		t.Run(behaviour, func(t *testing.T) {
 			err := told(t, time.Second, behaviour).refused(t)
 			if want := "create web-1-abc: youki gave no answer within 1s"; err.Error() != want {
@@ -64,12 +65,13 @@ func TestCreateThatHangs(t *testing.T) {
 
 func TestCreateThatFails(t *testing.T) {
 	for behaviour, want := range map[string]string{
-		"create-die-early":                  "create web-1-abc: youki ended with signal: killed",
-		"create-die-late":                   "create web-1-abc: youki ended with signal: killed",
-		"create-die-late create-orphans":    "create web-1-abc: youki ended with signal: killed",
-		"create-refuse-late":                "create web-1-abc: youki ended with exit status 1: no more room",
-		"create-refuse-late create-orphans": "create web-1-abc: youki ended with exit status 1: no more room",
-		"create-flood":                      "create web-1-abc: youki ended with exit status 1: the failure (the cause)",
+		"create-die-early":                      "create web-1-abc: youki ended with signal: killed",
+		"create-die-late":                       "create web-1-abc: youki ended with signal: killed",
+		"create-die-late create-orphans":        "create web-1-abc: youki ended with signal: killed",
+		"create-die-late create-disguise-group": "create web-1-abc: youki ended with signal: killed",
+		"create-refuse-late":                    "create web-1-abc: youki ended with exit status 1: no more room",
+		"create-refuse-late create-orphans":     "create web-1-abc: youki ended with exit status 1: no more room",
+		"create-flood":                          "create web-1-abc: youki ended with exit status 1: the failure (the cause)",
 	} {
 		t.Run(behaviour, func(t *testing.T) {
 			if err := told(t, 0, behaviour).refused(t); err.Error() != want {
