@@ -86,6 +86,15 @@ func (q *queue) lose(r Record) {
 // pending reports whether there is something to send.
 func (q *queue) pending() bool { return len(q.records) > 0 || q.dropped.records > 0 }
 
+// mark is what out reaches once all that there is to tell has been sent, the
+// note on what was dropped too.
+func (q *queue) mark() uint64 {
+	if q.dropped.records > 0 {
+		return q.in + 1
+	}
+	return q.in
+}
+
 // note is the record that tells how much was dropped since the last one.
 func (q *queue) note() Record {
 	lost := q.dropped

@@ -141,7 +141,7 @@ func (s *Sink) Flush(ctx context.Context) error {
 			defer s.mu.Unlock()
 			q.sent.Broadcast()
 		})
-		for mark := q.in; q.out < mark && ctx.Err() == nil && s.ctx.Err() == nil; {
+		for mark := q.mark(); q.out < mark && ctx.Err() == nil && s.ctx.Err() == nil; {
 			q.sent.Wait()
 		}
 		stop()
