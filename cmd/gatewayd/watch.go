@@ -11,6 +11,7 @@ import (
 const (
 	extendEvery  = 5 * time.Second
 	extendBy     = 15 * time.Second // what systemd waits beyond the last word from us
+	hurryEvery   = 100 * time.Millisecond
 	shutdownTime = 30 * time.Second // beyond the longest stop timeout: kill, clean
 )
 
@@ -116,6 +117,7 @@ func (d *daemon) attend(ctx context.Context) {
 	defer extend.Stop()
 	_ = d.notifier.Extend(extendBy)
 	hurry := d.signals.hurry
+	var again <-chan time.Time
 	for {
 		select {
 		case <-ctx.Done():
@@ -125,6 +127,11 @@ func (d *daemon) attend(ctx context.Context) {
 		case <-hurry:
 			hurry = nil
 			d.log.Warn("asked twice to end: gateways are killed now", event("daemon-stopping"))
+			again = time.Tick(hurryEvery)
+			d.supervisor.Hurry()
+		case <-again:
+			// It hurries only who is stopping: a gateway that had not even
+			// been asked to stop at the second signal is reached by now.
 			d.supervisor.Hurry()
 		}
 	}

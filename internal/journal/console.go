@@ -3,6 +3,7 @@ package journal
 import (
 	"context"
 	"io"
+	"slices"
 	"strconv"
 	"unicode/utf8"
 
@@ -19,7 +20,34 @@ func NewConsole(level zapcore.LevelEnabler, w io.Writer) zapcore.Core {
 		EncodeDuration:   zapcore.StringDurationEncoder,
 		ConsoleSeparator: " ",
 	})
-	return zapcore.NewCore(encoder, zapcore.AddSync(w), level)
+	return terse{zapcore.NewCore(encoder, zapcore.AddSync(w), level)}
+}
+
+// terse leaves away the fields by which a journal is searched: on a terminal
+// they would bury the words, which say the same.
+type terse struct{ zapcore.Core }
+
+func (c terse) With(fields []zapcore.Field) zapcore.Core { return terse{c.Core.With(shown(fields))} }
+
+func (c terse) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return checked.AddCore(e, c)
+	}
+	return checked
+}
+
+func (c terse) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	return c.Core.Write(e, shown(fields))
+}
+
+func shown(fields []zapcore.Field) []zapcore.Field {
+	return slices.DeleteFunc(slices.Clone(fields), func(f zapcore.Field) bool {
+		switch f.Key {
+		case "event", "gateway", "launch", "container_id", "after", "next":
+			return true
+		}
+		return false
+	})
 }
 
 // ConsoleLines returns the Writer that shows lines on a terminal, as

@@ -79,8 +79,8 @@ func TestConsole(t *testing.T) {
 	w := zapcore.Lock(zapcore.AddSync(&out))
 	log := zap.New(NewConsole(zapcore.InfoLevel, w))
 	log.Debug("not this")
-	log.Info("launch 1 of web is ready", zap.String("gateway", "web"), zap.Duration("after", time.Second))
-	if got := out.String(); !strings.HasSuffix(got, ` INFO launch 1 of web is ready {"gateway": "web", "after": "1s"}`+"\n") || strings.Count(got, "\n") != 1 {
+	log.With(zap.Int("launch", 1)).Info("launch 1 of web ended", zap.String("gateway", "web"), zap.Duration("after", time.Second), zap.String("cause", "unhealthy"))
+	if got := out.String(); !strings.HasSuffix(got, ` INFO launch 1 of web ended {"cause": "unhealthy"}`+"\n") || strings.Count(got, "\n") != 1 {
 		t.Errorf("%q", got)
 	}
 }
