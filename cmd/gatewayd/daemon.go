@@ -170,7 +170,10 @@ func allBare(c *config.Config) bool {
 
 // youkiPlaces are where make install and make setup put youki.
 func (d *daemon) youkiPlaces() []string {
-	places := []string{filepath.Join(filepath.Dir(filepath.Dir(d.host.Self)), "libexec", "gatewayd", "youki")}
+	places := []string{
+		filepath.Join(filepath.Dir(filepath.Dir(d.host.Self)), "libexec", "gatewayd", "youki"),
+		"youki", // the fixed PATH
+	}
 	if home := d.env.get("HOME"); filepath.IsAbs(home) {
 		places = append(places, filepath.Join(home, ".cache", "gatewayd", "youki-0.7.0", "bin", "youki"))
 	}

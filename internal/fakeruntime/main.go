@@ -1,6 +1,7 @@
 package fakeruntime
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -44,17 +45,54 @@ func Main() {
 // exit does not give the race detector its second to wait for reports.
 func exit(code int) { syscall.Exit(code) }
 
-// version is what lies in the file beside the program, if there is one.
-func version() string {
-	path, _ := os.Executable()
-	data, err := os.ReadFile(path + ".version")
+// versionMark is between the program and what it says of its version, at the end
+// of a file that Plant has made.
+const versionMark = "\x00version\x00"
+
+// Plant makes the file path a copy of the test binary that says version when it
+// is asked, or does not answer where that is "hang".
+func Plant(path, version string, mode os.FileMode) error {
+	program, err := os.ReadFile("/proc/self/exe")
 	if err != nil {
+		return err
+	}
+	program = append(append(program, versionMark...), version...)
+	if err := os.WriteFile(path, program, 0o700); err != nil {
+		return err
+	}
+	return os.Chmod(path, mode) // whatever the umask
+}
+
+// version is what Plant gave it. It goes with the program's copies, which the
+// runtime is run from.
+func version() string {
+	said, found := strings.CutPrefix(tail(), versionMark)
+	if !found {
 		return "youki version: 99.0.0"
 	}
-	if string(data) == "hang" {
+	if said == "hang" {
 		hang()
 	}
-	return string(data)
+	return said
+}
+
+// tail is the end of the program from the last versionMark on, if there is one
+// within what Plant writes.
+func tail() string {
+	file, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return ""
+	}
+	defer file.Close()
+	end := make([]byte, 256)
+	info, err := file.Stat()
+	if err != nil {
+		return ""
+	}
+	if _, err := file.ReadAt(end, info.Size()-int64(len(end))); err != nil {
+		return ""
+	}
+	return string(end[max(0, bytes.LastIndex(end, []byte(versionMark))):])
 }
 
 // fake is one call of the runtime.

@@ -36,11 +36,15 @@ func (c *call) run(ctx context.Context, f func(ctx context.Context) error) error
 	limited, cancel := context.WithTimeout(ctx, c.runtime.timeout)
 	defer cancel()
 	begin := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- f(context.WithoutCancel(ctx)) }()
+	var failed error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		failed = f(context.WithoutCancel(ctx))
+	}()
 	select {
-	case err := <-done:
-		return c.failure(err)
+	case <-done:
+		return c.failure(failed)
 	case <-limited.Done():
 	}
 	err := error(&noAnswer{c.runtime.name, time.Since(begin).Round(time.Millisecond), limited.Err()})
@@ -54,7 +58,7 @@ func (c *call) run(ctx context.Context, f func(ctx context.Context) error) error
 }
 
 // kill ends the call with all that it has forked, and waits until f is back.
-func (c *call) kill(done <-chan error) error {
+func (c *call) kill(done <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
 	// Once is enough but for the moment between fork and exec, in which the call
@@ -79,11 +83,12 @@ func (c *call) failure(err error) error {
 		return nil
 	}
 	detail := readWords(c.log).String()
-	if c.words != nil {
+	switch {
+	case c.words != nil:
 		err = c.words(err)
-	} else if detail != "" {
+	case detail != "":
 		err = fmt.Errorf("%s did not succeed", c.runtime.name)
-	} else {
+	default:
 		detail, err = clean(err.Error()), fmt.Errorf("%s did not succeed", c.runtime.name)
 	}
 	return &CommandError{c.op, c.id, detail, err}

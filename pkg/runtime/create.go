@@ -144,7 +144,7 @@ func (r *Runtime) check(id string, o CreateOptions) error {
 	if o.Stdout == nil || o.Stderr == nil {
 		return errors.New("stdout and stderr must be files")
 	}
-	if 3+len(o.ExtraFiles) > r.fd {
+	if 3+len(o.ExtraFiles) > r.program.fd {
 		return fmt.Errorf("%d extra files are too many", len(o.ExtraFiles))
 	}
 	return nil

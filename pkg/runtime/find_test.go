@@ -10,16 +10,14 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/fakeruntime"
 )
 
 // plant copies the test binary to path, as a runtime of that version.
 func plant(t *testing.T, path, version string, mode os.FileMode) string {
 	t.Helper()
-	data, err := os.ReadFile(self(t))
-	must(t, err)
-	must(t, os.WriteFile(path, data, 0o700))
-	must(t, os.Chmod(path, mode)) // whatever the umask
-	must(t, os.WriteFile(path+".version", []byte(version), 0o600))
+	must(t, fakeruntime.Plant(path, version, mode))
 	return path
 }
 
@@ -82,14 +80,18 @@ func TestTrustedRefusesForeignOwner(t *testing.T) {
 	}
 }
 
-// What Find saw may have been replaced before Open.
-func TestOpenLooksAgain(t *testing.T) {
+// What Find has seen is what runs, whatever lies there at Open.
+func TestOpenTakesWhatFindSaw(t *testing.T) {
 	path := plant(t, filepath.Join(t.TempDir(), "youki"), "youki version: 0.7.0", 0o755)
 	b, err := Find(t.Context(), path, nil)
 	must(t, err)
-	must(t, os.Chmod(path, 0o777))
-	if _, err := Open(b, Options{Root: t.TempDir()}); err == nil {
-		t.Error("a program that anybody can write is opened")
+	must(t, os.Remove(path))
+	plant(t, path, "youki version: 0.6.9", 0o777)
+	r, err := Open(b, Options{Root: t.TempDir()})
+	must(t, err)
+	defer r.Close()
+	if _, version, err := askVersion(t.Context(), r.client("").Command); err != nil || version != "0.7.0" {
+		t.Errorf("version %q runs, %v", version, err)
 	}
 }
 
@@ -126,14 +128,22 @@ func TestOlder(t *testing.T) {
 	}
 }
 
-func TestOpenRefuses(t *testing.T) {
+func TestFindRefusesScripts(t *testing.T) {
 	script := filepath.Join(t.TempDir(), "youki")
-	must(t, os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755))
+	must(t, os.WriteFile(script, []byte("#!/bin/sh\necho youki version 0.7.0\n"), 0o755))
 	must(t, os.Chmod(script, 0o755))
-	if _, err := Open(Binary{Path: script}, Options{Root: t.TempDir()}); err == nil {
-		t.Error("a script is accepted")
+	if _, err := Find(t.Context(), script, nil); err == nil || !strings.Contains(err.Error(), "ELF") {
+		t.Errorf("find of a script = %v", err)
 	}
-	if _, err := Open(Binary{Path: self(t)}, Options{Root: "runtime"}); err == nil {
+}
+
+func TestOpenRefuses(t *testing.T) {
+	if _, err := Open(Binary{Name: "youki", Path: self(t)}, Options{Root: t.TempDir()}); err == nil {
+		t.Error("a program that Find has not looked at is opened")
+	}
+	b, err := Find(t.Context(), self(t), nil)
+	must(t, err)
+	if _, err := Open(b, Options{Root: "runtime"}); err == nil {
 		t.Error("a relative root is accepted")
 	}
 }
@@ -142,12 +152,14 @@ func TestOpenRefuses(t *testing.T) {
 // nobody must be able to write the copy.
 func TestOpenPinsTheProgram(t *testing.T) {
 	path := plant(t, filepath.Join(t.TempDir(), "youki"), "youki version: 0.7.0", 0o755)
-	r, err := Open(Binary{Name: "youki", Path: path}, Options{Root: t.TempDir()})
+	found, err := Find(t.Context(), path, nil)
+	must(t, err)
+	r, err := Open(found, Options{Root: t.TempDir()})
 	must(t, err)
 	defer r.Close()
 	must(t, os.Remove(path))
-	if r.fd < 100 {
-		t.Errorf("descriptor %d would be hidden by extra files", r.fd)
+	if r.program.fd < 100 {
+		t.Errorf("descriptor %d would be hidden by extra files", r.program.fd)
 	}
 	copied := r.client("").Command
 	if name, _, err := askVersion(t.Context(), copied); err != nil || name != "youki" {

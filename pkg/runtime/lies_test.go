@@ -235,7 +235,7 @@ func TestRefusedOptions(t *testing.T) {
 		"relative bundle":  func(o *CreateOptions, _ *string) { o.Bundle = "here" },
 		"relative dir":     func(o *CreateOptions, _ *string) { o.Dir = "." },
 		"no output":        func(o *CreateOptions, _ *string) { o.Stderr = nil },
-		"too many files":   func(o *CreateOptions, _ *string) { o.ExtraFiles = make([]*os.File, b.fd) },
+		"too many files":   func(o *CreateOptions, _ *string) { o.ExtraFiles = make([]*os.File, b.program.fd) },
 		"id of an option":  func(_ *CreateOptions, id *string) { *id = "--force" },
 		"id with a parent": func(_ *CreateOptions, id *string) { *id = "../up" },
 		"id of nothing":    func(_ *CreateOptions, id *string) { *id = "" },

@@ -8,22 +8,16 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/fakeruntime"
 )
 
-// The test binary plays four parts: the tests, the fake runtime (fake_test.go;
-// it is called with --root or --version first), what the fake one forks, and the
+// The test binary plays three parts: the tests, the fake runtime, and the
 // program in a container.
 func TestMain(m *testing.M) {
-	if role := os.Getenv("FAKE_ROLE"); role != "" {
-		fakeRole(role)
-	}
-	if len(os.Args) > 1 {
-		switch os.Args[1] {
-		case "program":
-			program(os.Args[2:])
-		case "--root", "--version":
-			fakeRuntime()
-		}
+	fakeruntime.Main()
+	if len(os.Args) > 1 && os.Args[1] == "program" {
+		program(os.Args[2:])
 	}
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // else each fake process lasts a second more
 	if err := BecomeSubreaper(); err != nil {

@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,7 +30,7 @@ type Runtime struct {
 	name    string
 	root    string
 	timeout time.Duration
-	fd      int // the sealed program
+	program *sealed
 	closed  atomic.Bool
 	inits   sync.Map // pids of the containers' inits, from Create until Reap
 }
@@ -41,11 +41,14 @@ func (r *Runtime) owns(pid int) bool {
 	return ok
 }
 
-// Open takes a copy of the runtime program for the life of this process and
-// makes its state directory. The file is checked once more, as in Find.
+// Open takes over the copy of the program that Find made, for the life of this
+// process, and makes the runtime's state directory.
 func Open(b Binary, o Options) (*Runtime, error) {
 	if !filepath.IsAbs(o.Root) {
 		return nil, fmt.Errorf("open runtime %s: root %q is not absolute", b.Name, o.Root)
+	}
+	if b.sealed == nil {
+		return nil, fmt.Errorf("open runtime %s: it does not come from Find", b.Name)
 	}
 	if o.CallTimeout == 0 {
 		o.CallTimeout = defaultCallTimeout
@@ -53,11 +56,7 @@ func Open(b Binary, o Options) (*Runtime, error) {
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("open runtime %s: %w", b.Name, err)
 	}
-	fd, err := seal(b.Path)
-	if err != nil {
-		return nil, fmt.Errorf("open runtime %s: %w", b.Name, err)
-	}
-	return &Runtime{name: b.Name, root: o.Root, timeout: o.CallTimeout, fd: fd}, nil
+	return &Runtime{name: b.Name, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
 }
 
 // Close gives the sealed program back. No call may be in progress or follow.
@@ -66,7 +65,7 @@ func (r *Runtime) Close() error {
 	if r.closed.Swap(true) {
 		return nil
 	}
-	return syscall.Close(r.fd)
+	return r.program.close()
 }
 
 // IDs returns the ids of all containers of which the runtime keeps state,
@@ -95,7 +94,7 @@ func (r *Runtime) IDs() ([]string, error) {
 // WorkDir: youki does nothing in a directory that is gone.
 func (r *Runtime) client(log string) *runc.Runc {
 	return &runc.Runc{
-		Command:      fmt.Sprintf("%s%d", sealedPrefix, r.fd),
+		Command:      r.program.path(),
 		WorkDir:      "/",
 		Root:         r.root,
 		Log:          log,
@@ -105,16 +104,25 @@ func (r *Runtime) client(log string) *runc.Runc {
 	}
 }
 
-// sealedPrefix is how every runtime call of ours names its program in argv[0].
-const sealedPrefix = "/proc/self/fd/"
+// maxID is far above what gatewayd makes, and below a file name's 255 bytes
+// with what runtimes add to it.
+const maxID = 200
 
-// validID is what all three runtimes take, less what could be read as an option
-// or leave the directory.
-var validID = regexp.MustCompile(`^[a-zA-Z0-9][a-zA-Z0-9_.+-]{0,199}$`)
-
+// checkID takes what all three runtimes take, less what could be read as an
+// option or leave the directory. It is no regular expression: compiling one
+// would cost each start of the program a millisecond.
 func checkID(id string) error {
-	if !validID.MatchString(id) {
-		return fmt.Errorf("container id %.60q: must match %s", id, validID)
+	for i := range len(id) {
+		if !alphanumeric(id[i]) && (i == 0 || !strings.ContainsRune("_.+-", rune(id[i]))) {
+			return fmt.Errorf("container id %.60q: must begin with a letter or digit and go on with those and _.+-", id)
+		}
+	}
+	if id == "" || len(id) > maxID {
+		return fmt.Errorf("container id %.60q: must have 1 to %d characters", id, maxID)
 	}
 	return nil
+}
+
+func alphanumeric(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9'
 }

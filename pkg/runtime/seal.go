@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -14,46 +16,66 @@ import (
 // /proc/self/fd/N, and would execute one of them.
 const lowestFD = 100
 
-// seal copies the program at path into a memory file that nobody can change
-// any more, and returns its descriptor.
+// sealed is a program in a memory file that nobody can change any more.
+//
+// It is a bare number on purpose. An *os.File would be closed by its finalizer
+// as soon as nothing refers to it, and the next call would fail.
+type sealed struct{ fd int }
+
+// sealedPrefix is how every runtime call of ours names its program in argv[0].
+const sealedPrefix = "/proc/self/fd/"
+
+// path is the program's for execve(2), in this process and its children.
+func (s *sealed) path() string { return sealedPrefix + strconv.Itoa(s.fd) }
+
+func (s *sealed) close() error { return unix.Close(s.fd) }
+
+// seal copies the program at path into a memory file.
 //
 // A runtime that finds its own binary sealed does not copy itself at each call
 // (what it does against CVE-2019-5736, the container that overwrites the
 // runtime through /proc/PID/exe). It also pins the version: an upgrade on disk
 // cannot change the runtime between create and delete.
-//
-// The descriptor is a bare number on purpose. An *os.File would be closed by
-// its finalizer as soon as nothing refers to it, and the next call would fail.
-func seal(path string) (fd int, err error) {
-	source, err := os.Open(path)
+func seal(path string) (*sealed, error) {
+	// A FIFO in its place must not hang us.
+	source, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return -1, err
+		return nil, withoutPath(err)
 	}
 	defer source.Close()
 	if err := sealable(source); err != nil {
-		return -1, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	memory, err := memoryFile("oci-runtime")
 	if err != nil {
-		return -1, err
+		return nil, err
 	}
 	defer memory.Close()
 	if _, err := io.Copy(memory, source); err != nil {
-		return -1, fmt.Errorf("copy %s: %w", path, err)
+		return nil, fmt.Errorf("copy: %w", err)
 	}
 	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return -1, fmt.Errorf("seal %s: %w", path, err)
+		return nil, fmt.Errorf("seal: %w", err)
 	}
-	fd, err = unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
+	fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
 	if err != nil {
-		return -1, fmt.Errorf("seal %s: %w", path, err)
+		return nil, fmt.Errorf("seal: %w", err)
 	}
-	return fd, nil
+	return &sealed{fd}, nil
 }
 
-// sealable looks at the file that is open: what Find saw at the path may have
-// been replaced since. A script is refused, since its interpreter would have to
+// withoutPath is the error without the path, which the caller names.
+func withoutPath(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// sealable looks at the file that is open, not at its path, where another may
+// lie a moment later. A script is refused, since its interpreter would have to
 // open a descriptor that execve has closed.
 func sealable(source *os.File) error {
 	info, err := source.Stat()
