@@ -133,13 +133,16 @@ func read(w http.ResponseWriter, r *http.Request, lim limits) *Error {
 		return &Error{CodeRequest, "unknown parameter: " + r.URL.RawQuery}
 	}
 	c := http.NewResponseController(w)
-	c.SetReadDeadline(time.Now().Add(lim.receive))
-	if err := readNothing(http.MaxBytesReader(w, r.Body, lim.body)); err != nil {
+	err := c.SetReadDeadline(time.Now().Add(lim.receive))
+	if err == nil {
+		err = readNothing(http.MaxBytesReader(w, r.Body, lim.body))
+	}
+	if err != nil {
 		// The deadline stays: the server still wants to read the rest.
 		w.Header().Set("Connection", "close")
 		return &Error{CodeRequest, "read request: " + err.Error()}
 	}
-	c.SetReadDeadline(time.Time{})
+	_ = c.SetReadDeadline(time.Time{}) // fails only when the client is gone
 	return nil
 }
 
@@ -159,13 +162,14 @@ func readNothing(body io.Reader) error {
 }
 
 func answer(w http.ResponseWriter, lim limits, status int, body any) {
-	// A client that does not read must not keep the answer for ever.
-	http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lim.send))
+	// A client that does not read must not keep the answer for ever. This fails,
+	// as Encode does, only when the client is gone.
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lim.send))
 	if body == nil {
 		w.WriteHeader(status)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	json.NewEncoder(w).Encode(body) // fails only when the client is gone
+	_ = json.NewEncoder(w).Encode(body)
 }

@@ -24,12 +24,12 @@ func crashing(log io.Writer) http.Handler {
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20))
+		_, _ = io.Copy(io.Discard, io.LimitReader(r.Body, 1<<20)) // an error changes nothing
 		answer := "crashing " + text + "\n"
 		w.Header().Set("Connection", "close")
 		// Without a length there would be a last chunk to come, which never does.
 		w.Header().Set("Content-Length", strconv.Itoa(len(answer)))
-		io.WriteString(w, answer)
+		fmt.Fprint(w, answer)
 		http.NewResponseController(w).Flush()
 		fmt.Fprintf(log, "example gateway crashes %s, as asked\n", text)
 		crash()
@@ -68,7 +68,7 @@ func dieBy(signal syscall.Signal) {
 	if signal == syscall.SIGSEGV {
 		fault()
 	}
-	unix.Tgkill(os.Getpid(), unix.Gettid(), signal)
+	_ = unix.Tgkill(os.Getpid(), unix.Gettid(), signal)
 	os.Exit(128 + int(signal))
 }
 

@@ -85,7 +85,7 @@ func listen(address string) ([]net.Listener, error) {
 }
 
 func end(srv *http.Server, log io.Writer) error {
-	daemon.SdNotify(false, daemon.SdNotifyStopping) // who does not listen misses nothing
+	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping) // who does not listen misses nothing
 	fmt.Fprintln(log, "example gateway ends, requests in flight first")
 	ctx, cancel := context.WithTimeout(context.Background(), drain)
 	defer cancel()

@@ -15,7 +15,7 @@ const slowest = time.Minute
 func routes(log io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /{$}", hello())
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.Handle("GET /slow", slow(log))
 	mux.Handle("GET /crash", crashing(log))
 	mux.Handle("POST /crash", crashing(log))

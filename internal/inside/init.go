@@ -77,7 +77,7 @@ func forward(signals <-chan os.Signal, c child) {
 			// SIGURG to preempt goroutines, and cannot tell who sent one.
 			continue
 		}
-		unix.PidfdSendSignal(c.pidfd, n, nil, 0) // gone already: it needs no signal
+		_ = unix.PidfdSendSignal(c.pidfd, n, nil, 0) // gone already: it needs no signal
 	}
 }
 

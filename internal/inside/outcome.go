@@ -32,7 +32,7 @@ func report(status unix.WaitStatus) (code int) {
 	}
 	// The file, since prctl would name this thread and not the process. It
 	// fails without /proc; then a reader falls back on Decode.
-	os.WriteFile("/proc/self/comm", []byte(name), 0)
+	_ = os.WriteFile("/proc/self/comm", []byte(name), 0)
 	return code
 }
 

@@ -62,7 +62,9 @@ func ConsoleLines(w io.Writer) Writer {
 		if l.Partial {
 			b = append(b, "…"...)
 		}
-		w.Write(append(b, '\n')) // one call a line, so that lines stay whole
+		// One call a line, so that lines stay whole. A terminal that is gone has
+		// nobody to tell.
+		_, _ = w.Write(append(b, '\n'))
 	}
 }
 

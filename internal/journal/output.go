@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
@@ -127,7 +128,9 @@ func (p *pump) close(ctx context.Context, cancel func()) error {
 	case <-ctx.Done():
 	}
 	cancel()
-	p.read.SetReadDeadline(time.Unix(1, 0))
+	if err := p.read.SetReadDeadline(time.Unix(1, 0)); err != nil {
+		return fmt.Errorf("close %s: %w", p.stream, err)
+	}
 	<-p.done
 	if errors.Is(p.err, os.ErrDeadlineExceeded) {
 		return p.drain()
@@ -138,26 +141,36 @@ func (p *pump) close(ctx context.Context, cancel func()) error {
 // drain takes what lies in the pipe, at most what a pipe of the greatest usual
 // size holds: whoever still writes could feed us for ever.
 func (p *pump) drain() error {
-	p.read.SetReadDeadline(time.Time{})
+	if err := p.read.SetReadDeadline(time.Time{}); err != nil {
+		return err
+	}
 	raw, err := p.read.SyscallConn()
 	if err != nil {
 		return err
 	}
 	defer p.lines.finish()
 	for taken := 0; taken < 1<<20; {
-		var n int
-		raw.Read(func(fd uintptr) bool {
-			n, err = unix.Read(int(fd), p.lines.space())
-			return true // whatever came: never wait
-		})
-		if err == nil && n == 0 {
-			return nil // the last writer has gone meanwhile
-		}
+		n, err := readNow(raw, p.lines.space())
 		if err != nil {
 			break
+		}
+		if n == 0 {
+			return nil // the last writer has gone meanwhile
 		}
 		p.lines.add(n)
 		taken += n
 	}
 	return fmt.Errorf("close %s: another process still holds it open", p.stream)
+}
+
+// readNow takes what is there and never waits.
+func readNow(raw syscall.RawConn, b []byte) (n int, err error) {
+	failed := raw.Read(func(fd uintptr) bool {
+		n, err = unix.Read(int(fd), b)
+		return true // whatever came
+	})
+	if failed != nil {
+		return 0, failed
+	}
+	return n, err
 }

@@ -166,7 +166,7 @@ func TestOutputHeldOpen(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "close stdout: another process still holds it open") || strings.Contains(err.Error(), "stderr") {
 		t.Error(err)
 	}
-	if again := o.Close(t.Context()); again != err {
+	if again := o.Close(t.Context()); !errors.Is(again, err) {
 		t.Errorf("second close: %v", again)
 	}
 	if got := k.get("stdout"); got != "a line\nlast words\n" {

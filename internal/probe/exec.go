@@ -38,7 +38,7 @@ func run(ctx context.Context, cmd *exec.Cmd) error {
 		return err
 	}
 	awaitEnd(cmd.Process.Pid)
-	cmd.Cancel() // what it leaves behind
+	_ = cmd.Cancel() // what it leaves behind, which may be nothing
 	err := cmd.Wait()
 	if errors.Is(err, exec.ErrWaitDelay) {
 		return nil // exit code 0; something that left the group holds stdout

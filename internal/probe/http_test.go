@@ -186,7 +186,7 @@ func TestHTTPBodyThatHangs(t *testing.T) {
 
 func TestHTTPRedirectIsNotFollowed(t *testing.T) {
 	asked := 0
-	url := server(t, func(w http.ResponseWriter, r *http.Request) { asked++; http.Redirect(w, r, "/", 302) })
+	url := server(t, func(w http.ResponseWriter, r *http.Request) { asked++; http.Redirect(w, r, "/", http.StatusFound) })
 	if err := HTTP(url)(soon(t)); err != nil || asked != 1 {
 		t.Errorf("asked %d times: %v", asked, err)
 	}

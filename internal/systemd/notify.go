@@ -67,7 +67,7 @@ func (Notifier) send(lines ...string) error {
 // then ends and restarts us.
 func (n Notifier) KeepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error) {
 	// The next one comes soon, and nobody could act on an error.
-	keepAlive(ctx, interval, answers, func() { n.Watchdog() })
+	keepAlive(ctx, interval, answers, func() { _ = n.Watchdog() })
 }
 
 func keepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error, send func()) {
