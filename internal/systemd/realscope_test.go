@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func TestRealScope(t *testing.T) {
 		"blank, as by ssh": {"XDG_RUNTIME_DIR=", "DBUS_SESSION_BUS_ADDRESS="},
 	} {
 		cmd := exec.CommandContext(t.Context(), os.Args[0])
-		cmd.Env = append(environ, becomeVariable+"=1", "PATH=/usr/bin:/bin")
+		cmd.Env = slices.Concat(environ, []string{becomeVariable + "=1", "PATH=/usr/bin:/bin"})
 		out, err := cmd.CombinedOutput()
 		words := strings.Fields(string(out))
 		if err != nil || len(words) != 6 || strings.Join(words[:4], " ") != "again $HOME a b" || words[4] != fmt.Sprint(cmd.Process.Pid) || !strings.HasSuffix(words[5], ".scope/leaf") {

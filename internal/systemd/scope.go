@@ -111,8 +111,8 @@ func (s *scope) getenv(name string) string {
 // setenv replaces a variable that may be there and blank: of two, programs
 // read the first. The caller's slice stays as it is.
 func (s *scope) setenv(name, value string) {
-	others := slices.DeleteFunc(slices.Clone(s.environ), func(e string) bool { return strings.HasPrefix(e, name+"=") })
-	s.environ = append(others, name+"="+value)
+	s.environ = slices.DeleteFunc(slices.Clone(s.environ), func(e string) bool { return strings.HasPrefix(e, name+"=") })
+	s.environ = append(s.environ, name+"="+value)
 }
 
 // findProgram looks in fixed places: the PATH is not ours to trust.

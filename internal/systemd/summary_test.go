@@ -11,23 +11,23 @@ import (
 )
 
 var (
-	noon    = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
-	refused = errors.New("GET http://127.0.0.1:8090/healthz: connection refused")
-	code1   = errors.New("exit code 1")
+	noon       = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	errRefused = errors.New("GET http://127.0.0.1:8090/healthz: connection refused")
+	errCode1   = errors.New("exit code 1")
 )
 
 func ready(name string) GatewayState { return GatewayState{Name: name, Phase: "ready", Settled: true} }
 
 func TestSummarize(t *testing.T) {
-	starting := GatewayState{Name: "web", Phase: "starting", ProbeError: refused, StartDeadline: noon}
+	starting := GatewayState{Name: "web", Phase: "starting", ProbeError: errRefused, StartDeadline: noon}
 	late := starting
 	late.Settled = true
-	late.Cause = code1 // of the launch before: what is wrong now counts
-	again := GatewayState{Name: "api", Phase: "backoff", Cause: code1, Next: noon.Add(time.Second)}
-	looping := GatewayState{Name: "api", Phase: "crash-looping", Settled: true, Cause: code1, Next: noon, Failures: 4}
+	late.Cause = errCode1 // of the launch before: what is wrong now counts
+	again := GatewayState{Name: "api", Phase: "backoff", Cause: errCode1, Next: noon.Add(time.Second)}
+	looping := GatewayState{Name: "api", Phase: "crash-looping", Settled: true, Cause: errCode1, Next: noon, Failures: 4}
 	failed := GatewayState{Name: "llm", Phase: "failed", Settled: true, Cause: errors.New("source is missing: /usr/lib/llm")}
 	success := GatewayState{Name: "job", Phase: "ended", Settled: true}
-	ended := GatewayState{Name: "job", Phase: "ended", Settled: true, Cause: code1}
+	ended := GatewayState{Name: "job", Phase: "ended", Settled: true, Cause: errCode1}
 	stopped := GatewayState{Name: "old", Phase: "stopped", Settled: true}
 	for _, test := range []struct {
 		name     string
@@ -71,8 +71,8 @@ func TestSummarize(t *testing.T) {
 }
 
 func TestSummarizeErrIsTheCauses(t *testing.T) {
-	s := Summarize([]GatewayState{{Name: "a", Phase: "failed", Settled: true, Cause: code1}})
-	if !errors.Is(s.Err, code1) {
+	s := Summarize([]GatewayState{{Name: "a", Phase: "failed", Settled: true, Cause: errCode1}})
+	if !errors.Is(s.Err, errCode1) {
 		t.Error(s.Err)
 	}
 }

@@ -13,7 +13,7 @@ func (w *model) invariants() {
 	}
 	serving := 0
 	for _, l := range m.launches {
-		if l.deadline.IsZero() && l.state != ready && !(l.state == created && m.blocked()) {
+		if l.deadline.IsZero() && l.state != ready && (l.state != created || !m.blocked()) {
 			w.failf("launch %d is %s without an end", l.n, l.state)
 		}
 		if !l.leaving() {

@@ -8,8 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gatewayd/gatewayd/pkg/supervisor"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 func TestFromLaunchToStop(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gatewayd/gatewayd/pkg/supervisor"
 	"go.uber.org/goleak"
+
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // TestStorm asks everything of several gateways at once, in real time and under the race detector, while their

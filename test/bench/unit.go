@@ -49,7 +49,7 @@ func (c *column) stop(ctx context.Context) error {
 			err = errors.Join(err, exec.CommandContext(ctx, c.remove[0], c.remove[1:]...).Run())
 		}
 	}
-	systemctl(ctx, "reset-failed", c.unit) // an error says that it was not failed
+	_, _ = systemctl(ctx, "reset-failed", c.unit) // an error says that it was not failed
 	return err
 }
 
