@@ -28,7 +28,7 @@ import (
 // The runtime's own exec is not used: youki 0.7.0 does not join the user
 // namespace and would run the command as the host's root.
 func (la *launch) enter(ctx context.Context, argv []string) *exec.Cmd {
-	args := []string{"-t", strconv.Itoa(la.info.Load().Pid), "-U", "-m", "-p", "-i", "-u"}
+	args := []string{"-t", strconv.Itoa(la.info.Load().Pid), "-U", "-m", "-p", "-i", "-u", "-C"}
 	if la.gateway.Isolation.Network == bundle.NetworkNone {
 		args = append(args, "-n") // of the host's, only root may join what it is in already
 	}

@@ -90,7 +90,7 @@ func (la *launch) stage(ctx context.Context) error {
 		options.Owner = &bundle.Owner{UID: uid, GID: gid}
 	}
 	err = bundle.Copy(ctx, source, la.rootfs(), options)
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, bundle.ErrRefused) {
+	if errors.Is(err, os.ErrPermission) || errors.Is(err, bundle.ErrSpecialFile) {
 		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 	}
 	return err
