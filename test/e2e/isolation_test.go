@@ -48,11 +48,22 @@ func TestIsolation(t *testing.T) {
 // wantConfined checks a status file of proc(5).
 func (i *instance) wantConfined(path string) {
 	i.t.Helper()
+	i.wantStatus(path, map[string]string{"Seccomp": "2"})
+	i.wantPowerless(path)
+}
+
+// wantPowerless is what also holds for an exec probe.
+func (i *instance) wantPowerless(path string) {
+	i.t.Helper()
+	const none = "0000000000000000"
+	i.wantStatus(path, map[string]string{
+		"CapInh": none, "CapPrm": none, "CapEff": none, "CapBnd": none, "CapAmb": none, "NoNewPrivs": "1",
+	})
+}
+
+func (i *instance) wantStatus(path string, want map[string]string) {
+	i.t.Helper()
 	status := i.read("PORT", path)
-	want := map[string]string{
-		"CapInh": "0000000000000000", "CapPrm": "0000000000000000", "CapEff": "0000000000000000", "CapBnd": "0000000000000000", "CapAmb": "0000000000000000",
-		"NoNewPrivs": "1", "Seccomp": "2",
-	}
 	for line := range strings.Lines(status) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if expected, ok := want[name]; ok && strings.TrimSpace(value) != expected {
@@ -95,8 +106,8 @@ func TestNetworkNone(t *testing.T) {
 	i.configure(`
 [gateway.web]
 rootfs = "$ROOTFS"
-command = ["/gateway", "serve=127.0.0.1:80", "unix=/socket"]
-ready.probe = ["/gateway", "get=http://127.0.0.1:80/"]
+command = ["/gateway", "serve=127.0.0.1:8080"]
+ready.probe = ["/gateway", "get=http://127.0.0.1:8080/"]
 isolation.network = "none"
 `)
 	i.mustStart()
@@ -177,7 +188,7 @@ func TestBare(t *testing.T) {
 	if inside := i.mustAsk("PORT", "/link?path="+url.QueryEscape("/proc/self/ns/mnt")); inside != host {
 		t.Error("bare has a mount namespace of its own")
 	}
-	if s := i.awaitReady("web"); !strings.Contains(s.Posture, "not isolated") {
+	if s := i.awaitReady("web"); !strings.Contains(s.Posture, "bare") {
 		t.Errorf("the posture is %q", s.Posture)
 	}
 	r := i.awaitRecord("the warning", func(record) bool { return true }, "EVENT=bare-warning", "LAUNCH=1")
