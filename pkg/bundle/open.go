@@ -14,7 +14,8 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
 
-// maxConfig bounds a packaged config.json. A hundred times what any has.
+// maxConfig bounds a packaged config.json, and a seccomp profile. A hundred times
+// what any has.
 const maxConfig = 4 << 20
 
 // A Packaged is a bundle as it was installed.
@@ -65,7 +66,16 @@ func open(bundleDir string) (*Packaged, error) {
 }
 
 func readSpec(root *os.Root) (*specs.Spec, error) {
-	info, err := root.Stat("config.json")
+	data, err := readRegular("config.json", root.Stat, root.Open)
+	if err != nil {
+		return nil, err
+	}
+	return parseSpec(data)
+}
+
+// readRegular reads a file of at most maxConfig bytes.
+func readRegular(name string, stat func(string) (os.FileInfo, error), open func(string) (*os.File, error)) ([]byte, error) {
+	info, err := stat(name)
 	if err != nil {
 		return nil, err
 	}
@@ -73,19 +83,16 @@ func readSpec(root *os.Root) (*specs.Spec, error) {
 	if !info.Mode().IsRegular() {
 		return nil, errors.New("not a regular file")
 	}
-	file, err := root.Open("config.json")
+	file, err := open(name)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err != nil {
-		return nil, err
+	if err == nil && len(data) > maxConfig {
+		err = fmt.Errorf("larger than %d bytes", maxConfig)
 	}
-	if len(data) > maxConfig {
-		return nil, fmt.Errorf("larger than %d bytes", maxConfig)
-	}
-	return parseSpec(data)
+	return data, err
 }
 
 // parseSpec wants one JSON object and nothing behind it. Unknown members are

@@ -3,7 +3,6 @@ package bundle
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/moby/profiles/seccomp"
@@ -33,24 +32,9 @@ func LoadSeccomp(path string) (*specs.LinuxSeccomp, error) {
 }
 
 func loadSeccomp(path string) (*specs.LinuxSeccomp, error) {
-	info, err := os.Stat(path)
+	data, err := readRegular(path, os.Stat, os.Open)
 	if err != nil {
 		return nil, err
-	}
-	if !info.Mode().IsRegular() { // a FIFO would keep us waiting
-		return nil, errors.New("not a regular file")
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, maxConfig+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(data) > maxConfig {
-		return nil, fmt.Errorf("larger than %d bytes", maxConfig)
 	}
 	profile, err := seccomp.LoadProfile(string(data), noCapabilities())
 	if err != nil {
