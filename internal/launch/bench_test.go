@@ -49,7 +49,8 @@ func newBench(t *testing.T, path string, timeout time.Duration) *bench {
 	must(t, err)
 	b.Host = host
 	b.Write = b.out.write
-	t.Cleanup(func() { _ = b.Runtime.Close() })
+	engine := host.Runtime // a test may take it away
+	t.Cleanup(func() { _ = engine.Close() })
 	t.Cleanup(func() { b.nothingLeft(t) })
 	return b
 }

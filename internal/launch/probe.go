@@ -22,11 +22,24 @@ func (la *launch) openProbe() error {
 	case config.ProbeUnix:
 		la.ask = probe.Unix(la.root, p.URL)
 	case config.ProbeExec:
-		la.ask = probe.Exec(func(ctx context.Context) *exec.Cmd { return la.enter(ctx, p.Argv) })
+		la.ask = la.askInside(p.Argv)
 	case config.ProbeNotify:
 		return la.openNotify()
 	}
 	return nil
+}
+
+// askInside is the probe by a program that runs inside. Where that exits by
+// itself, nsenter reaps it.
+func (la *launch) askInside(argv []string) probe.Probe {
+	ask := probe.Exec(func(ctx context.Context) *exec.Cmd { return la.enter(ctx, argv) })
+	return func(ctx context.Context) error {
+		err := ask(ctx)
+		if err != nil {
+			reapEntered()
+		}
+		return err
+	}
 }
 
 // probe is called beside the other methods, but never before start returned.
