@@ -17,7 +17,7 @@ func TestDefaultSeccomp(t *testing.T) {
 		t.Errorf("default action %s", profile.DefaultAction)
 	}
 	own := map[string]specs.Arch{"amd64": specs.ArchX86_64, "arm64": specs.ArchAARCH64}[runtime.GOARCH]
-	if own != "" && (len(profile.Architectures) == 0 || profile.Architectures[0] != own) {
+	if own != "" && (len(profile.Architectures) != 1 || profile.Architectures[0] != own) {
 		t.Errorf("architectures %v", profile.Architectures)
 	}
 	for _, call := range []string{"mount", "bpf", "init_module", "reboot", "keyctl", "userfaultfd", "setns", "unshare"} {
