@@ -36,7 +36,7 @@ required = ["TOKEN"]
 // what it says. What a gateway itself writes is not gatewayd's.
 func (i *instance) hides(text string) {
 	i.t.Helper()
-	for _, dir := range []string{i.runtime, filepath.Join(i.dir, "state")} {
+	for _, dir := range []string{i.run, i.state} {
 		err := filepath.WalkDir(dir, func(path string, entry os.DirEntry, err error) error {
 			if err != nil || !entry.Type().IsRegular() {
 				return err

@@ -23,9 +23,12 @@ import (
 // another name, with directories of its own.
 type instance struct {
 	t       testing.TB
-	unit    string   // e2e@NAME.service
-	dir     string   // configuration, environment, source and state
-	runtime string   // its XDG_RUNTIME_DIR
+	unit    string // e2e@NAME.service
+	dir     string // configuration, environment, source and state
+	runtime string // its XDG_RUNTIME_DIR
+	run     string // gatewayd's directory in there
+	state   string // its directory on disk
+	config  string
 	manager []string // how systemctl is told which manager
 	values  map[string]string
 	began   time.Time
@@ -46,6 +49,8 @@ func newInstance(t testing.TB, name string) *instance {
 		dir:     filepath.Join(home(t), "e2e", name),
 		runtime: filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "e2e-"+name),
 	}
+	i.run, i.state = filepath.Join(i.runtime, "gatewayd"), filepath.Join(i.dir, "state/gatewayd")
+	i.config = filepath.Join(i.dir, "gatewayd.toml")
 	mustMkdir(t, filepath.Join(i.dir, "state"), 0o700)
 	mustMkdir(t, i.runtime, 0o700)
 	i.setValues()
@@ -73,7 +78,7 @@ func (i *instance) setValues() {
 // at /gateway, $PORT to $PORT3 are free, $DIR is a directory of this instance.
 func (i *instance) configure(text string) {
 	i.t.Helper()
-	mustWrite(i.t, filepath.Join(i.dir, "gatewayd.toml"), os.Expand(text, func(name string) string { return i.values[name] }))
+	mustWrite(i.t, i.config, os.Expand(text, func(name string) string { return i.values[name] }))
 }
 
 // environment is what the unit adds to gatewayd's environment.
@@ -128,7 +133,7 @@ func (i *instance) gatewayd(args ...string) (stdout, stderr string, code int) {
 	i.t.Helper()
 	command := exec.Command(programs.gatewayd, args...)
 	command.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+i.runtime, "XDG_STATE_HOME="+filepath.Join(i.dir, "state"),
-		"GATEWAYD_CONFIG="+filepath.Join(i.dir, "gatewayd.toml"))
+		"GATEWAYD_CONFIG="+i.config)
 	var out, problems strings.Builder
 	command.Stdout, command.Stderr = &out, &problems
 	err := command.Run()

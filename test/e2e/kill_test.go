@@ -161,7 +161,7 @@ func TestReapAfterAKill(t *testing.T) {
 	if err := i.nothing(); err != nil {
 		t.Error(err)
 	}
-	if data := names(filepath.Join(i.dir, "state/gatewayd/rootfs")); len(data) != 0 {
+	if data := names(filepath.Join(i.state, "rootfs")); len(data) != 0 {
 		t.Errorf("staged trees are left: %v", data)
 	}
 	if pid, _ := strconv.Atoi(i.property("ControlPID")); pid != 0 {

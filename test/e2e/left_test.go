@@ -22,12 +22,10 @@ type traces struct {
 
 func (i *instance) traces() traces {
 	i.t.Helper()
-	state := filepath.Join(i.dir, "state/gatewayd")
-	run := filepath.Join(i.runtime, "gatewayd")
 	found := traces{
-		launches: names(filepath.Join(run, "launches")), containers: names(filepath.Join(run, "runtime")),
-		rootfs: names(filepath.Join(state, "rootfs")),
-		leaves: i.leaves(), mounts: mountsBelow(i.t, i.dir+"/state", i.runtime),
+		launches: names(filepath.Join(i.run, "launches")), containers: names(filepath.Join(i.run, "runtime")),
+		rootfs: names(filepath.Join(i.state, "rootfs")),
+		leaves: i.leaves(), mounts: mountsBelow(i.t, i.run, i.state),
 	}
 	found.daemons, found.processes = i.processes()
 	return found
@@ -52,7 +50,7 @@ func (i *instance) mustBeNothing() {
 	if err := i.nothing(); err != nil {
 		i.t.Error(err)
 	}
-	if _, err := os.Stat(filepath.Join(i.runtime, "gatewayd")); err == nil {
+	if _, err := os.Stat(i.run); err == nil {
 		i.t.Errorf("the runtime directory is left")
 	}
 }
@@ -132,7 +130,7 @@ func (i *instance) processes() (daemons, others []string) {
 		switch {
 		case strings.HasPrefix(words, programs.gatewayd+" run") && strings.Contains(string(cgroup), i.unit+"/supervisor"):
 			daemons = append(daemons, line)
-		case strings.Contains(string(cgroup), "/"+i.unit), strings.Contains(words, i.runtime+"/"), strings.Contains(words, i.dir+"/"):
+		case strings.Contains(string(cgroup), "/"+i.unit), strings.Contains(words, i.run+"/"), strings.Contains(words, i.dir+"/"):
 			others = append(others, line)
 		}
 	}

@@ -36,7 +36,7 @@ func TestEachLaunchHasAFreshTree(t *testing.T) {
 	}
 	// The trees of ended launches go, also what has no modes.
 	eventually(t, "one tree", func() error { return i.exactly(1) })
-	staged := filepath.Join(i.dir, "state/gatewayd/rootfs", i.awaitReady("web").ID)
+	staged := filepath.Join(i.state, "rootfs", i.awaitReady("web").ID)
 	if info, err := os.Stat(filepath.Join(staged, "closed")); err != nil || info.Mode().Perm() != 0o711 {
 		t.Errorf("the staged directory has %v %v", info, err)
 	}
@@ -61,7 +61,7 @@ func TestSourceWithModeZero(t *testing.T) {
 	}
 	i.configure(serving + "isolation.init = true\n")
 	i.mustStart()
-	staged := filepath.Join(i.dir, "state/gatewayd/rootfs", i.awaitReady("web").ID, "closed")
+	staged := filepath.Join(i.state, "rootfs", i.awaitReady("web").ID, "closed")
 	for _, path := range []string{closed, staged} {
 		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0 {
 			t.Errorf("%s is %v %v", path, info, err)

@@ -112,7 +112,7 @@ func TestStopWhileStaging(t *testing.T) {
 	i.configure(serving)
 	started := make(chan error, 1)
 	go func() { started <- i.start() }()
-	staged := filepath.Join(i.dir, "state/gatewayd/rootfs")
+	staged := filepath.Join(i.state, "rootfs")
 	eventually(t, "the staging", func() error {
 		if len(names(staged)) == 0 {
 			return fmt.Errorf("it has not begun")

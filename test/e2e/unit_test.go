@@ -69,7 +69,9 @@ func (i *instance) discard() {
 	if err := os.RemoveAll(i.dir); err != nil {
 		i.t.Errorf("remove the instance: %v", err)
 	}
-	_ = os.RemoveAll(i.runtime)
+	if i.manager[0] == "--user" {
+		_ = os.RemoveAll(i.runtime)
+	}
 }
 
 func (i *instance) unitField() string {
