@@ -39,7 +39,8 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 		g.ID, g.Pid, g.Posture = info.ID, info.Pid, entry.launcher.Posture()
 	}
 	if !g.Bare {
-		g.Runtime, g.RuntimeVersion, g.RuntimePath = d.binary.Name, d.binary.Version, d.binary.Path
+		binary := d.engine.program()
+		g.Runtime, g.RuntimeVersion, g.RuntimePath = binary.Name, binary.Version, binary.Path
 	}
 	return g
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -44,14 +43,13 @@ type daemon struct {
 	sink       *journal.Sink // nil on a terminal
 	writeLine  journal.Writer
 	host       *launch.Host
-	binary     runtime.Binary // the runtime that was chosen
+	engine     *engine
 	lock       *launch.Lock
 	notifier   systemd.Notifier
 	supervisor *supervisor.Supervisor
 	gateways   gateways
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
-	wanted     string     // the runtime that the configuration names
 }
 
 // runDaemon runs until it is asked to end, and returns what its exit code says.
@@ -102,9 +100,7 @@ func (d *daemon) open(c *config.Config) error {
 	if err := d.takeDirectories(cgroup); err != nil {
 		return err
 	}
-	if err := d.openRuntime(c); err != nil {
-		return err
-	}
+	d.openEngine(c.Runtime)
 	if err := d.sweep(); err != nil {
 		return err
 	}
@@ -135,49 +131,6 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 	}
 	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine}
 	return nil
-}
-
-// openRuntime chooses the runtime for the life of this daemon. Without one it
-// fails closed, unless no gateway wants a container.
-func (d *daemon) openRuntime(c *config.Config) error {
-	ctx, cancel := context.WithTimeout(d.signals.context(), callTime)
-	defer cancel()
-	d.wanted = c.Runtime
-	binary, err := runtime.Find(ctx, c.Runtime, d.youkiPlaces())
-	if err != nil {
-		if allBare(c) {
-			return nil
-		}
-		return codeError{exitConfig, err}
-	}
-	d.binary = binary
-	d.host.Runtime, err = runtime.Open(binary, runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime})
-	if err != nil {
-		return err
-	}
-	d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", binary.Name, binary.Version, binary.Path, binary.Why), event("runtime-chosen"))
-	return nil
-}
-
-func allBare(c *config.Config) bool {
-	for _, g := range c.Gateways {
-		if !g.Isolation.Bare {
-			return false
-		}
-	}
-	return true
-}
-
-// youkiPlaces are where make install and make setup put youki.
-func (d *daemon) youkiPlaces() []string {
-	places := []string{
-		filepath.Join(filepath.Dir(filepath.Dir(d.host.Self)), "libexec", "gatewayd", "youki"),
-		"youki", // the fixed PATH
-	}
-	if home := d.env.get("HOME"); filepath.IsAbs(home) {
-		places = append(places, filepath.Join(home, ".cache", "gatewayd", "youki-0.7.0", "bin", "youki"))
-	}
-	return places
 }
 
 // sweep removes what an earlier gatewayd left. What it cannot remove is no
@@ -212,7 +165,7 @@ func (d *daemon) serve(c *config.Config) error {
 			return errors.Join(err, d.shutdown())
 		}
 	}
-	err = d.watch()
+	err = d.watch(c)
 	err = errors.Join(err, d.shutdown())
 	cancel()
 	return errors.Join(err, <-answered)

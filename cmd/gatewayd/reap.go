@@ -2,9 +2,7 @@ package main
 
 import (
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
-	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
@@ -43,9 +41,7 @@ func (d *daemon) reap() error {
 	if !d.host.Left() {
 		return nil // what every ordinary stop leaves
 	}
-	if err := d.openRuntime(&config.Config{Runtime: "auto"}); err != nil {
-		d.log.Warn("no runtime to remove containers by; they are removed without it", zap.Error(err))
-	}
+	d.openEngine("auto")
 	return d.sweep()
 }
 

@@ -43,10 +43,10 @@ func (d *daemon) reload(ctx context.Context) error {
 
 // runtimeStays: launches of one daemon share one runtime.
 func (d *daemon) runtimeStays(c *config.Config) error {
-	if c.Runtime == d.wanted {
+	if c.Runtime == d.engine.want {
 		return nil
 	}
-	return fmt.Errorf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.wanted)
+	return fmt.Errorf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.engine.want)
 }
 
 // update brings one gateway to its configuration. One that is unchanged is left

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 )
 
@@ -17,7 +18,8 @@ const (
 
 // watch tells systemd how the gateways do, until the daemon is asked to end. It
 // returns an error when not one gateway came up.
-func (d *daemon) watch() error {
+func (d *daemon) watch(c *config.Config) error {
+	opened := d.engine.opened
 	told := ""
 	announced := false
 	extend := time.NewTicker(extendEvery)
@@ -43,6 +45,11 @@ func (d *daemon) watch() error {
 			return nil
 		case <-d.signals.reload:
 			go d.reloadBySignal()
+		case <-opened:
+			if err := d.engine.failure(c); err != nil {
+				return err
+			}
+			opened = nil
 		case <-d.supervisor.Changed():
 		case <-extend.C:
 		}
@@ -58,7 +65,7 @@ func (d *daemon) announce(summary systemd.Summary) bool {
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
 	if d.options.ready != nil {
-		d.options.ready(d.binary, d.Status(context.Background()).Gateways)
+		d.options.ready(d.engine.program(), d.Status(context.Background()).Gateways)
 	}
 	return true
 }

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
@@ -17,7 +18,6 @@ import (
 func bareBench(t *testing.T) *bench {
 	t.Helper()
 	b := fakeBench(t)
-	must(t, b.Runtime.Close())
 	b.Runtime = nil
 	return b
 }
@@ -152,5 +152,7 @@ func bareNotify(t *testing.T, b *bench) {
 	g.Mounts, g.Isolation.Bare = nil, true
 	g.Ready.Probe = config.Probe{Kind: config.ProbeNotify}
 	r := b.start(g)
-	must(t, r.Probe(t.Context(), r.n))
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	must(t, r.Probe(ctx, r.n))
 }

@@ -26,6 +26,7 @@ type bench struct {
 	*Host
 	t    *testing.T
 	dir  string
+	path string // of the runtime
 	out  *recorder
 	next int
 }
@@ -44,12 +45,13 @@ func realBench(name string) opener {
 // failure of that test.
 func newBench(t *testing.T, path string, timeout time.Duration) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: scratch(t), out: newRecorder()}
+	b := &bench{t: t, dir: scratch(t), path: path, out: newRecorder()}
 	host, err := openHost(t.Context(), b.dir, path, timeout)
 	must(t, err)
 	b.Host = host
 	b.Write = b.out.write
-	engine := host.Runtime // a test may take it away
+	engine, err := host.Runtime(t.Context())
+	must(t, err)
 	t.Cleanup(func() { _ = engine.Close() })
 	t.Cleanup(func() { b.nothingLeft(t) })
 	return b
@@ -77,7 +79,8 @@ func openHost(ctx context.Context, dir, path string, timeout time.Duration) (*Ho
 	if err != nil {
 		cgroup = nil
 	}
-	return &Host{Dirs: dirs, Runtime: engine, Cgroup: cgroup, Env: os.LookupEnv, Self: own}, nil
+	opened := func(context.Context) (*runtime.Runtime, error) { return engine, nil }
+	return &Host{Dirs: dirs, Runtime: opened, Cgroup: cgroup, Env: os.LookupEnv, Self: own}, nil
 }
 
 // scratch is t.TempDir with a short path (sockets lie there), on which another

@@ -50,9 +50,13 @@ func (la *launch) create(ctx context.Context) error {
 	if err := bundle.WriteConfig(la.dir, spec); err != nil {
 		return err
 	}
-	work := &container{runtime: la.host.Runtime, id: la.id}
+	engine, err := la.host.Runtime(ctx)
+	if err != nil {
+		return err
+	}
+	work := &container{runtime: engine, id: la.id}
 	la.work = work // from here on, Clean asks the runtime to delete it
-	work.created, err = la.host.Runtime.Create(ctx, la.id, runtime.CreateOptions{
+	work.created, err = engine.Create(ctx, la.id, runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"maps"
 	"os"
 	"sync"
@@ -16,12 +17,15 @@ const containerUser = 65532
 // Host is what all launches of one gatewayd share. Its fields are set before
 // the first launch and not changed afterwards.
 type Host struct {
-	Dirs    Dirs
-	Runtime *runtime.Runtime                 // nil: there is none, only bare gateways can run
-	Cgroup  *runtime.Cgroup                  // nil: no cgroup of version 2 is delegated to us
-	Env     func(name string) (string, bool) // gatewayd's own environment, as it was at start
-	Self    string                           // path of gatewayd's own binary
-	Write   journal.Writer                   // takes each line that a gateway writes
+	Dirs   Dirs
+	Cgroup *runtime.Cgroup                  // nil: no cgroup of version 2 is delegated to us
+	Env    func(name string) (string, bool) // gatewayd's own environment, as it was at start
+	Self   string                           // path of gatewayd's own binary
+	Write  journal.Writer                   // takes each line that a gateway writes
+
+	// Runtime waits until the runtime is open. nil: there is none, only bare
+	// gateways can run.
+	Runtime func(context.Context) (*runtime.Runtime, error)
 
 	children children
 	sealed   sealedSelf

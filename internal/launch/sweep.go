@@ -122,7 +122,11 @@ func (h *Host) deleteState(ctx context.Context, id string) error {
 	if err != nil || h.Runtime == nil {
 		return err
 	}
-	return h.Runtime.Delete(ctx, id)
+	engine, err := h.Runtime(ctx)
+	if err != nil {
+		return nil // the directory is gone, and nobody is there to ask for more
+	}
+	return engine.Delete(ctx, id)
 }
 
 // endLeft ends the processes of a launch: by its id in a command line, for what
