@@ -44,7 +44,7 @@ func main() {
 
 func do(step string) {
 	verb, value, _ := strings.Cut(step, "=")
-	action, ok := actions[verb]
+	action, ok := actions()[verb]
 	if !ok {
 		fail(fmt.Errorf("unknown step %q", step))
 	}

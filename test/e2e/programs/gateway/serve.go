@@ -32,7 +32,7 @@ func serve(address string) error {
 	mux.HandleFunc("/read", about(func(path string) (string, error) { data, err := os.ReadFile(path); return string(data), err }))
 	mux.HandleFunc("/link", about(os.Readlink))
 	mux.HandleFunc("/list", about(list))
-	go http.Serve(l, mux)
+	go func() { fail(http.Serve(l, mux)) }()
 	return nil
 }
 
@@ -80,10 +80,8 @@ func get(url string) error {
 	if err != nil {
 		return err
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s", response.Status)
+	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %v", response.Status, err)
 	}
-	os.Exit(0)
-	return nil
+	return exit("0")
 }

@@ -17,10 +17,9 @@ import (
 	"unsafe"
 )
 
-var actions map[string]func(value string) error
-
-func init() { // not in the declaration: once refers to the table itself
-	actions = map[string]func(string) error{
+// actions are the steps by name. A function: once refers to the table itself.
+func actions() map[string]func(value string) error {
+	return map[string]func(string) error{
 		"serve":   serve,
 		"unix":    acceptUnix,
 		"get":     get,
