@@ -35,6 +35,7 @@ func (e *NoRuntimeError) Error() string {
 	return fmt.Sprintf("find runtime %s: %v: %s", e.Want, ErrNoRuntime, strings.Join(places, "; "))
 }
 
+// Is makes the error an ErrNoRuntime.
 func (e *NoRuntimeError) Is(target error) bool { return target == ErrNoRuntime }
 
 // Find chooses the runtime: want is "auto" (youki, then crun, then runc), one

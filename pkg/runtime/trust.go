@@ -72,11 +72,11 @@ func older(version, than string) bool {
 	version, pre, isPre := strings.Cut(version, "-")
 	a, b := strings.Split(version, "."), strings.Split(than, ".")
 	for i := range b {
-		x, y := 0, 0
+		x := 0
 		if i < len(a) {
 			x, _ = strconv.Atoi(a[i])
 		}
-		y, _ = strconv.Atoi(b[i])
+		y, _ := strconv.Atoi(b[i])
 		if x != y {
 			return x < y
 		}
