@@ -78,7 +78,7 @@ func (la *launch) scrub(spec *specs.Spec) error {
 	}
 	state := filepath.Join(la.host.Dirs.RuntimeRoot(), la.id)
 	if _, err := os.Lstat(filepath.Join(state, "config.json")); err != nil {
-		return nil //nolint:nilerr // the runtime keeps no copy
+		return nil // the runtime keeps no copy
 	}
 	if err := bundle.ScrubConfig(state); err != nil {
 		return err

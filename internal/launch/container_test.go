@@ -36,6 +36,7 @@ func containerSuite(t *testing.T, open opener) {
 		"probes":                suiteProbes,
 		"exec probe":            suiteExecProbe,
 		"exec probe that hangs": suiteExecProbeHangs,
+		"leaks":                 suiteLeaks,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -18,7 +18,7 @@ import (
 func TestMain(m *testing.M) {
 	fakeruntime.Main()
 	if len(os.Args) > 1 {
-		if part := parts[os.Args[1]]; part != nil {
+		if part := parts()[os.Args[1]]; part != nil {
 			syscall.Exit(part(os.Args[2:])) // not os.Exit: the race detector would wait a second
 		}
 	}
@@ -41,10 +41,9 @@ func open() error {
 	return cgroup.Enter("supervisor")
 }
 
-var parts map[string]func(args []string) int
-
-func init() { // the parts use what uses parts
-	parts = map[string]func([]string) int{
+// parts are the other programs by name. A function: they use what uses it.
+func parts() map[string]func(args []string) int {
+	return map[string]func([]string) int{
 		"init": func(args []string) int {
 			code, err := inside.Init(args)
 			if err != nil {

@@ -57,14 +57,18 @@ func (la *launch) probe(ctx context.Context) error {
 }
 
 // openNotify makes the socket for READY=1 in a directory of its own, which is
-// all of the launch's directory that the container sees.
+// all of the launch's directory that the container sees. It is container root's:
+// nobody else may speak for the gateway, and crun wants to read it.
 func (la *launch) openNotify() (err error) {
 	dir := la.notifyHostDir()
-	if err := os.Mkdir(dir, 0o711); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("create notify directory: %w", err)
 	}
-	if err := os.Chmod(dir, 0o711); err != nil { // the umask may have taken bits away
-		return fmt.Errorf("create notify directory: %w", err)
+	if !la.gateway.Isolation.Bare {
+		uid, gid := la.host.ids()
+		if err := os.Lchown(dir, uid, gid); err != nil {
+			return fmt.Errorf("create notify directory: %w", err)
+		}
 	}
 	la.notify, err = probe.ListenNotify(filepath.Join(dir, "notify"))
 	if err == nil {

@@ -31,13 +31,13 @@ func suiteProbes(t *testing.T, b *bench) {
 	for kind, url := range map[config.ProbeKind]string{
 		config.ProbeHTTP:   "http://" + address,
 		config.ProbeTCP:    address,
-		config.ProbeUnix:   "/tmp/socket",
+		config.ProbeUnix:   "/socket",
 		config.ProbeNotify: "",
 	} {
 		t.Run(string(kind), func(t *testing.T) {
 			g.Ready.Probe = config.Probe{Kind: kind, URL: url}
 			r := b.startReady(g)
-			ctx, cancel := context.WithTimeout(t.Context(), patience)
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
 			must(t, r.Probe(ctx, r.n))
 			r.clean()
@@ -46,7 +46,7 @@ func suiteProbes(t *testing.T, b *bench) {
 			}
 		})
 	}
-	for kind, url := range map[config.ProbeKind]string{config.ProbeHTTP: "http://" + address, config.ProbeUnix: "/tmp/socket", config.ProbeNotify: ""} {
+	for kind, url := range map[config.ProbeKind]string{config.ProbeHTTP: "http://" + address, config.ProbeUnix: "/socket", config.ProbeNotify: ""} {
 		t.Run(string(kind)+" of what does not answer", func(t *testing.T) {
 			g := b.gateway("echo ready; exec sleep 1000")
 			g.Ready.Probe = config.Probe{Kind: kind, URL: url}

@@ -47,6 +47,7 @@ func suite(t *testing.T, open opener) {
 		"prepare cut at any moment":  suiteCutPrepare,
 		"clean beside a prepare":     suiteCleanBesidePrepare,
 		"calls for unknown launches": suiteUnknown,
+		"crash":                      suiteCrash,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -98,7 +98,7 @@ func isID(name string) bool { return idForm.MatchString(name) }
 // sweepLaunch is Clean for a launch of which only the name is known, and its
 // leaf if it has one.
 func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) error {
-	scrubbed := bundle.ScrubConfig(filepath.Join(h.Dirs.Launches(), id))
+	scrubbed := scrubLeft(filepath.Join(h.Dirs.Launches(), id))
 	if err := h.endLeft(ctx, id, leaf); err != nil {
 		return errors.Join(scrubbed, err)
 	}
@@ -111,6 +111,14 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) e
 		return errors.Join(scrubbed, err)
 	}
 	return bundle.Remove(ctx, h.Dirs.Launches(), id)
+}
+
+// scrubLeft writes in a directory alone, and never where a symbolic link leads.
+func scrubLeft(dir string) error {
+	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
+		return nil //nolint:nilerr // there is no config.json in it
+	}
+	return bundle.ScrubConfig(dir)
 }
 
 // deleteState removes what the runtime keeps. The runtime itself is asked only
