@@ -11,9 +11,11 @@ import (
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
-// drainTime bounds how long the last words of a program are waited for. All of
-// its pipes are closed when it is dead, unless it handed one to a stranger.
-const drainTime = 200 * time.Millisecond
+// drainTime bounds how long the last words of a program are waited for: as long
+// as a journal that is merely busy may take, and more than the second after
+// which one that is blocked is not waited for any more. All of the pipes are
+// closed when the program is dead, unless it handed one to a stranger.
+const drainTime = 2 * time.Second
 
 // await returns the Exit of the launch when its process has ended. It takes what
 // it needs as parameters, since it runs beside the launch's other methods.
