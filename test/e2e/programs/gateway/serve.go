@@ -80,8 +80,11 @@ func get(url string) error {
 	if err != nil {
 		return err
 	}
-	if err := response.Body.Close(); err != nil || response.StatusCode != http.StatusOK {
-		return fmt.Errorf("%s: %v", response.Status, err)
+	if err := response.Body.Close(); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s", response.Status)
 	}
 	return exit("0")
 }
