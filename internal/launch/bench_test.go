@@ -1,22 +1,26 @@
 package launch
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
-	"github.com/gatewayd/gatewayd/internal/testenv"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
-// gatewayName is that of all gateways here, so that their cgroups can be told
-// from those of tests that run beside.
-const gatewayName = "launched"
+// gatewayName is that of all gateways of this run, so that their cgroups can be
+// told from those of another run on this machine.
+var gatewayName = cmp.Or(os.Getenv(nameEnv), fmt.Sprintf("test%d", os.Getpid()))
+
+// nameEnv tells a daemon of ours what to call its gateway.
+const nameEnv = "LAUNCH_TEST_GATEWAY"
 
 // patience is how long a test waits for what must happen.
 const patience = 20 * time.Second
@@ -31,15 +35,10 @@ type bench struct {
 	next int
 }
 
-// opener opens a bench on one runtime. The Host's tests of all runtimes go
-// through it.
+// opener opens a bench on one runtime.
 type opener func(t *testing.T) *bench
 
 func fakeBench(t *testing.T) *bench { return newBench(t, self(t), 0) }
-
-func realBench(name string) opener {
-	return func(t *testing.T) *bench { return newBench(t, testenv.Runtime(t, name), 0) }
-}
 
 // newBench opens a bench on the runtime at path. What a test leaves on it is a
 // failure of that test.
@@ -49,6 +48,7 @@ func newBench(t *testing.T, path string, timeout time.Duration) *bench {
 	host, err := openHost(t.Context(), b.dir, path, timeout)
 	must(t, err)
 	b.Host = host
+	b.Self = reachableSelf()
 	b.Write = b.out.write
 	engine, err := host.Runtime(t.Context())
 	must(t, err)

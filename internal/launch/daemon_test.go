@@ -66,6 +66,7 @@ func (b *bench) killed(t *testing.T, path, step, script string, until func()) {
 	t.Helper()
 	b.source()
 	cmd := exec.Command("/proc/self/exe", "daemon", b.dir, path, step, script)
+	cmd.Env = append(os.Environ(), nameEnv+"="+gatewayName)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.StdoutPipe()
 	must(t, err)

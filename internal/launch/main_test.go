@@ -2,8 +2,11 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -26,8 +29,20 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	_ = os.RemoveAll(filepath.Dir(reachableSelf()))
+	os.Exit(code)
 }
+
+// reachableSelf is a copy of this binary where a container can come to it.
+var reachableSelf = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("/tmp", "launch-self-")
+	path := filepath.Join(dir, "gatewayd")
+	if err = errors.Join(err, os.Chmod(dir, 0o711), copyFile("/proc/self/exe", path)); err != nil {
+		panic(err)
+	}
+	return path
+})
 
 // open makes this process what gatewayd is before its first launch.
 func open() error {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"net"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,12 +14,8 @@ import (
 // serving is a gateway that serves at address, and on a unix socket in its tree.
 func (b *bench) serving(address string) config.Gateway {
 	b.t.Helper()
-	path := filepath.Join(b.dir, "prog")
-	if _, err := os.Stat(path); err != nil {
-		must(b.t, copyFile("/proc/self/exe", path))
-	}
 	g := gatewayOn(b.source(), "/prog", "program", "serve", address)
-	g.Mounts = append(g.Mounts, config.Mount{Source: path, Target: "/prog", ReadOnly: true})
+	g.Mounts = append(g.Mounts, config.Mount{Source: b.Self, Target: "/prog", ReadOnly: true})
 	return g
 }
 

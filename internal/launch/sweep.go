@@ -136,33 +136,3 @@ func (h *Host) deleteState(ctx context.Context, id string) error {
 	}
 	return engine.Delete(ctx, id)
 }
-
-// endLeft ends the processes of a launch: by its id in a command line, for what
-// a killed runtime left before there was a record; by the recorded process, the
-// init of the pid namespace, whose end is the end of all in it; and by its
-// leaf. The runtime's come first, since they would make others.
-func (h *Host) endLeft(ctx context.Context, id string, leaf *runtime.Leaf) error {
-	errs := []error{endNaming(ctx, id)}
-	if identity, ok := readRecord(filepath.Join(h.Dirs.Launches(), id)); ok && identity.Alive() {
-		errs = append(errs, identity.Kill(ctx))
-	}
-	if leaf != nil {
-		errs = append(errs, leaf.Kill(ctx))
-	}
-	return errors.Join(errs...)
-}
-
-// endNaming looks again until it finds none: they may have forked meanwhile.
-func endNaming(ctx context.Context, id string) error {
-	for {
-		naming, err := runtime.ProcessesNaming(id)
-		if err != nil || len(naming) == 0 {
-			return err
-		}
-		for _, identity := range naming {
-			if err := identity.Kill(ctx); err != nil {
-				return err
-			}
-		}
-	}
-}
