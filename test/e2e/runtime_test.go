@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -40,15 +41,7 @@ func TestStopDuringAHangingRuntimeCall(t *testing.T) {
 					t.Fatal(err)
 				}
 			} else {
-				eventually(t, "the call", func() error {
-					_, others := i.processes()
-					for _, line := range others {
-						if strings.Contains(line, " "+verb+" ") {
-							return nil
-						}
-					}
-					return fmt.Errorf("not among %v", others)
-				})
+				i.awaitCall(verb)
 			}
 			began := time.Now()
 			i.mustStop()
@@ -61,6 +54,51 @@ func TestStopDuringAHangingRuntimeCall(t *testing.T) {
 			if result := i.property("Result"); result != "success" && verb != "delete" {
 				t.Errorf("the unit ended as %s", result)
 			}
+		})
+	}
+}
+
+// awaitCall waits until the runtime is in a call.
+func (i *instance) awaitCall(verb string) {
+	i.t.Helper()
+	eventually(i.t, "a call of "+verb, func() error {
+		_, others := i.processes()
+		for _, line := range others {
+			if strings.Contains(line, " "+verb+" ") {
+				return nil
+			}
+		}
+		return fmt.Errorf("not among %v", others)
+	})
+}
+
+// kill -9 in the middle of a call: neither gatewayd nor the call is there any
+// more when the next one begins.
+func TestKilledDuringARuntimeCall(t *testing.T) {
+	t.Parallel()
+	for _, verb := range []string{"create", "start", "delete"} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			i := newInstance(t, "killed-"+verb)
+			i.disobedient(serving)
+			i.order(verb + " web- hang")
+			go func() { _ = i.start() }()
+			if verb == "delete" {
+				i.awaitReady("web")
+				i.tell("PORT", "exit=1")
+			}
+			i.awaitCall(verb)
+			i.order()
+			pid := i.mainPid()
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+			eventually(t, "one container", func() error {
+				if now := i.mainPid(); now == pid || now == 0 {
+					return fmt.Errorf("the main pid is %d", now)
+				}
+				return i.exactly(1)
+			})
+			i.mustStop()
+			i.mustBeNothing()
 		})
 	}
 }
