@@ -33,7 +33,8 @@
 // # Restarts
 //
 // As soon as the exit of a launch is seen, Clean of it and Prepare of the next go side by side. Only a launch of
-// which a process may be left (Clean answered ErrRunning, or Kill never led to an exit) holds the next one back.
+// which a process may be left (Clean or a failed Prepare answered ErrRunning, or Kill never led to an exit) holds the
+// next one back.
 // After ResetAfter of readiness the next launch follows at once and earlier failures are forgotten. Else the delay
 // is Delay*Factor^k, up to MaxDelay, give or take Jitter. A backoff after three such failures within Window is shown
 // as CrashLooping. MaxFailures ends within Window, healthy periods or not, make the gateway Failed. A program that

@@ -10,7 +10,7 @@ import (
 var (
 	// ErrPermanent: another try cannot help. The gateway is failed until Start, Restart or Reconfigure.
 	ErrPermanent = errors.New("permanent")
-	// ErrRunning: Clean could not make sure that no process is left. The next launch waits.
+	// ErrRunning: Clean, or a Prepare that failed, could not make sure that no process is left. The next launch waits.
 	ErrRunning = errors.New("a process may still be running")
 
 	// ErrStartTimeout: StartTimeout went by without a good probe. It wraps the last probe's error.

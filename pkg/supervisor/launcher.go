@@ -19,8 +19,9 @@ type Launcher interface {
 	// its program starts, and the channel gets exactly one Exit when it has ended, whoever ended it; the channel
 	// is buffered, so that an Exit nobody waits for holds nothing up. By the time the Exit is sent no process of
 	// the launch is left, as far as the Launcher can know.
-	// Error: no process of the launch is left; Clean(n) is still owed and will be asked. An error that wraps
-	// ErrPermanent says that another try cannot help. There is no second call for the same n.
+	// Error: no process of the launch is left, unless it wraps ErrRunning: then the next launch waits for Clean.
+	// Clean(n) is still owed and will be asked either way. An error that wraps ErrPermanent says that another try
+	// cannot help. There is no second call for the same n.
 	Prepare(ctx context.Context, n int, revision string) (<-chan Exit, error)
 
 	// Start lets the program of a prepared launch begin. Nil: it runs, or has ended already and the Exit tells so.

@@ -18,6 +18,8 @@ func (m *machine) prepared(now time.Time, l *launch, err error) {
 	}
 	l.prepareOwed = false
 	switch {
+	case l.leaving() && running(err):
+		l.mayRun = true // what Clean said before knew nothing of it
 	case l.leaving() && err != nil:
 		m.gone(now, l)
 	case l.leaving(): // it ignored its context for so long that Clean came first, and has to come again
@@ -25,7 +27,7 @@ func (m *machine) prepared(now time.Time, l *launch, err error) {
 	case err != nil:
 		l.blame(err)
 		l.explain(err)
-		l.exited = true // nothing was made that could run
+		l.exited = !running(err) // nothing was made that could run, unless it says so
 		m.clean(now, l)
 	case l.exited:
 		m.clean(now, l)

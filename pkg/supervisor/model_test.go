@@ -175,6 +175,7 @@ func (w *model) reply(i int, err error) {
 	switch a.(type) {
 	case prepare:
 		l.prepared, l.alive = err == nil, err == nil
+		l.mayRun = errors.Is(err, ErrRunning) && l.cleaned == 0 // else Clean has waited for it
 		w.step(prepared{n, err})
 	case start:
 		w.step(started{n, err})
