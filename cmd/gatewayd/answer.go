@@ -36,7 +36,10 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 	}
 	if entry.launcher != nil {
 		info := entry.launcher.Info(s.Launch)
-		g.ID, g.Pid, g.Posture = info.ID, info.Pid, entry.launcher.Posture()
+		g.ID, g.Pid, g.Posture = info.ID, info.Pid, info.Posture
+		if g.Posture == "" {
+			g.Posture = entry.launcher.Posture() // what the next launch will have
+		}
 	}
 	if !g.Bare {
 		binary := d.engine.program()

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
 
@@ -16,14 +17,18 @@ import (
 	"github.com/gatewayd/gatewayd/internal/launch"
 )
 
-// client reaches the gatewayd of this user. GATEWAYD_INSTANCE names another
-// kind of it, such as a running demo.
-func client() (*control.Client, error) {
-	name := os.Getenv("GATEWAYD_INSTANCE")
-	if name == "" {
-		name = "gatewayd"
+// instance is the name of the gatewayd that a command means. GATEWAYD_INSTANCE
+// names another one, such as a running demo.
+func instance(getenv func(string) string) string {
+	if name := filepath.Base(getenv("GATEWAYD_INSTANCE")); name != "." && name != "/" && name != ".." {
+		return name
 	}
-	dirs, err := launch.Directories(name, os.Geteuid(), os.Getenv)
+	return "gatewayd"
+}
+
+// client reaches the gatewayd of this user.
+func client() (*control.Client, error) {
+	dirs, err := launch.Directories(instance(os.Getenv), os.Geteuid(), os.Getenv)
 	if err != nil {
 		return nil, err
 	}

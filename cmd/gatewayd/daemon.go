@@ -50,12 +50,13 @@ type daemon struct {
 	gateways   gateways
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
+	announced  bool       // READY=1 was said
 }
 
 // runDaemon runs until it is asked to end, and returns what its exit code says.
 func runDaemon(o daemonOptions) error {
 	// First of all: a SIGTERM is obeyed at every moment from here on.
-	s := catchSignals()
+	s := catchSignals(o.temporary)
 	defer s.stop()
 	env, err := captureEnvironment()
 	if err != nil {
@@ -73,16 +74,15 @@ func runDaemon(o daemonOptions) error {
 
 func (d *daemon) run(c *config.Config) error {
 	err := d.open(c)
-	if err == nil {
+	switch {
+	case err == nil:
 		err = d.serve(c)
-	}
-	if d.signals.context().Err() != nil && errors.Is(err, context.Canceled) {
+	case d.signals.context().Err() != nil && errors.Is(err, context.Canceled):
 		err = nil // asked to end before it was up: that is no failure
 	}
-	if closeErr := d.close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
+	err = errors.Join(err, d.close())
 	if err != nil {
+		d.backOff(err)
 		d.log.Error("gatewayd ends", event("daemon-stopped"), zap.Error(err))
 		return err
 	}
@@ -157,14 +157,15 @@ func (d *daemon) serve(c *config.Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.supervisor = supervisor.New(d.observe)
+	for _, g := range c.Gateways {
+		if err := d.add(g); err != nil {
+			return errors.Join(err, listener.Close(), d.shutdown())
+		}
+	}
+	// Not before all gateways are there: a reload would add them, too.
 	answered := make(chan error, 1)
 	go func() { answered <- control.Serve(ctx, listener, d) }()
 	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
-	for _, g := range c.Gateways {
-		if err := d.add(g); err != nil {
-			return errors.Join(err, d.shutdown())
-		}
-	}
 	err = d.watch(c)
 	err = errors.Join(err, d.shutdown())
 	cancel()
@@ -174,10 +175,10 @@ func (d *daemon) serve(c *config.Config) error {
 // close gives everything up, in the reverse order of open.
 func (d *daemon) close() error {
 	if d.lock == nil {
-		return nil
+		return nil // it owns nothing
 	}
 	var errs []error
-	if d.host != nil && d.options.temporary {
+	if d.options.temporary {
 		ctx, cancel := context.WithTimeout(context.Background(), sweepTime)
 		defer cancel()
 		errs = append(errs, d.host.Dirs.Remove(ctx))

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -58,22 +60,18 @@ func (e *engine) program() runtime.Binary {
 	}
 }
 
-// failure is what keeps the daemon from running: it fails closed without a
-// runtime, unless no gateway wants a container.
+// failure is what keeps the daemon from running: without a runtime it fails
+// closed. Gateways that want no container go on, and the others fail alone. A
+// runtime that was only slow to answer, as on a cold disk, may do so next time.
 func (e *engine) failure(c *config.Config) error {
-	if e.err == nil || allBare(c) {
+	bare := slices.ContainsFunc(c.Gateways, func(g config.Gateway) bool { return g.Isolation.Bare })
+	switch {
+	case e.err == nil || bare || len(c.Gateways) == 0:
 		return nil
+	case errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, context.Canceled):
+		return e.err
 	}
 	return codeError{exitConfig, e.err}
-}
-
-func allBare(c *config.Config) bool {
-	for _, g := range c.Gateways {
-		if !g.Isolation.Bare {
-			return false
-		}
-	}
-	return true
 }
 
 // youkiPlaces are where make install and make setup put youki.

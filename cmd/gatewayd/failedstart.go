@@ -15,15 +15,38 @@ import (
 
 // The unit has systemd start gatewayd again at once, without a limit: a limit
 // would also refuse a person's start, and systemd 252 knows no growing delay.
-// So a start at which no gateway came up is counted, and the start that systemd
-// makes of it waits here. A person's start comes later than that, and waits for
-// nothing.
+// So a start that fails is counted, and the start that systemd makes of it waits
+// here. A person's start comes later than that, and waits for nothing.
 
 const (
-	restartGap     = time.Second // systemd's restart follows a failure within it
+	restartGap     = 3 * time.Second // systemd's restart follows a failure within it, ExecStopPost= included
 	failedWaitUnit = 100 * time.Millisecond
 	failedWaitMost = 30 * time.Second
+	strangerWait   = 5 * time.Second // where nothing can be counted: the directories are another's
 )
+
+// backOff is the last that a daemon does that ends with an error: it sees to it
+// that systemd, which starts it again, does not do so in a busy loop.
+func (d *daemon) backOff(err error) {
+	if d.announced || !d.env.systemd.Service || exitCode(err) == exitConfig {
+		return // it was up, or nobody starts it again
+	}
+	if d.lock == nil {
+		d.wait(strangerWait)
+		return
+	}
+	if err := d.countFailure(); err != nil {
+		d.log.Warn("a failed start is not counted, the next one comes at once", zap.Error(err))
+	}
+}
+
+// wait is cut short by the first signal to end.
+func (d *daemon) wait(t time.Duration) {
+	select {
+	case <-time.After(t):
+	case <-d.signals.context().Done():
+	}
+}
 
 func (d *daemon) failuresFile() string { return filepath.Join(d.host.Dirs.State, "failed-starts") }
 
@@ -64,16 +87,15 @@ func (d *daemon) waitAfterFailures() error {
 	if !d.env.systemd.Service || time.Since(last).Abs() > restartGap || wait == 0 {
 		return nil
 	}
-	text := fmt.Sprintf("waiting %s: no gateway came up in the last %s", wait, count(n, "start"))
+	text := fmt.Sprintf("waiting %s, since the last %s failed", wait, count(n, "start"))
 	d.log.Warn(text, event("daemon-started"), zap.Int("failures", n))
 	_ = d.notifier.Status(text)
 	_ = d.notifier.Extend(wait + extendBy)
-	select {
-	case <-time.After(wait):
-		return nil
-	case <-d.signals.context().Done():
-		return errors.Join(d.signals.context().Err(), d.forgetFailures())
+	d.wait(wait)
+	if err := d.signals.context().Err(); err != nil {
+		return errors.Join(err, d.forgetFailures())
 	}
+	return nil
 }
 
 func failedWait(n int) time.Duration {

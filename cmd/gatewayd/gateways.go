@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -11,13 +12,15 @@ import (
 
 // gateways are those that the supervisor has, with what it does not know of them.
 type gateways struct {
-	mu     sync.Mutex
-	byName map[string]gateway
+	mu      sync.Mutex
+	byName  map[string]gateway
+	longest time.Duration // the longest stop timeout that any launch may have
 }
 
 type gateway struct {
 	config   config.Gateway
 	launcher *launch.Launcher
+	leaving  bool // a reload has removed it, and the supervisor is at it
 }
 
 func (g *gateways) put(entry gateway) {
@@ -27,6 +30,14 @@ func (g *gateways) put(entry gateway) {
 		g.byName = make(map[string]gateway)
 	}
 	g.byName[entry.config.Name] = entry
+	// It only grows: a launch keeps the policy that it began with.
+	g.longest = max(g.longest, entry.config.Stop.Timeout)
+}
+
+func (g *gateways) longestStop() time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.longest
 }
 
 func (g *gateways) remove(name string) {
@@ -42,14 +53,18 @@ func (g *gateways) get(name string) (gateway, bool) {
 	return entry, ok
 }
 
-func (g *gateways) names() []string {
+// others are those that c does not have and that are not leaving already.
+func (g *gateways) others(c *config.Config) []gateway {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	names := make([]string, 0, len(g.byName))
-	for name := range g.byName {
-		names = append(names, name)
+	var others []gateway
+	for name, entry := range g.byName {
+		has := slices.ContainsFunc(c.Gateways, func(other config.Gateway) bool { return other.Name == name })
+		if !has && !entry.leaving {
+			others = append(others, entry)
+		}
 	}
-	return names
+	return others
 }
 
 // info never waits for the gateway.

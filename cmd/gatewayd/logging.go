@@ -43,13 +43,33 @@ func (d *daemon) closeLog() {
 
 // observe logs what the supervisor does. It is called by the gateways' loops.
 func (d *daemon) observe(e supervisor.Event) {
-	fields := []zap.Field{event(string(e.Kind)), zap.String("gateway", e.Gateway)}
+	info := d.gateways.info(e.Gateway, e.Launch)
+	of := subject(e, info.ID)
+	level, message := describe(e)
+	d.log.With(of...).Log(level, message, append(details(e), event(string(e.Kind)))...)
+	switch {
+	case e.Kind == supervisor.LaunchStarted:
+		d.log.With(of...).Info(e.Gateway+" is isolated: "+info.Posture, event("posture"))
+	case e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway):
+		d.log.With(of...).Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
+			event("bare-warning"))
+	}
+}
+
+// subject is what a record is about.
+func subject(e supervisor.Event, id string) []zap.Field {
+	fields := []zap.Field{zap.String("gateway", e.Gateway)}
 	if e.Launch > 0 {
 		fields = append(fields, zap.Int("launch", e.Launch))
-		if id := d.gateways.info(e.Gateway, e.Launch).ID; id != "" {
-			fields = append(fields, zap.String("container_id", id))
-		}
 	}
+	if id != "" {
+		fields = append(fields, zap.String("container_id", id))
+	}
+	return fields
+}
+
+func details(e supervisor.Event) []zap.Field {
+	var fields []zap.Field
 	if e.After > 0 {
 		fields = append(fields, zap.Duration("after", e.After))
 	}
@@ -59,10 +79,5 @@ func (d *daemon) observe(e supervisor.Event) {
 	if e.Cause != nil {
 		fields = append(fields, zap.NamedError("cause", e.Cause))
 	}
-	level, message := describe(e)
-	d.log.Log(level, message, fields...)
-	if e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway) {
-		d.log.Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
-			event("bare-warning"), zap.String("gateway", e.Gateway), zap.Int("launch", e.Launch))
-	}
+	return fields
 }

@@ -27,14 +27,14 @@ stderr, and gatewayd's own records about it.`,
 	return command
 }
 
-// logs becomes journalctl. The fields of a user's records are checked by
-// journald: another user's GATEWAY= is not in this user's journal.
+// logs becomes journalctl. _UID= is what journald knows of the sender itself:
+// anybody may write a record with GATEWAY= in it.
 func logs(name string, follow bool, lines int) error {
 	path, err := exec.LookPath("journalctl")
 	if err != nil {
 		return fmt.Errorf("show logs of %s: %w", name, err)
 	}
-	args := []string{"journalctl", "--quiet", "GATEWAY=" + name}
+	args := []string{"journalctl", "--quiet", "GATEWAY=" + name, "_UID=" + strconv.Itoa(os.Geteuid())}
 	if os.Geteuid() != 0 {
 		args = append(args, "--user")
 	}

@@ -20,13 +20,13 @@ of the gateways stays.`,
 }
 
 func reap() error {
-	s := catchSignals()
+	s := catchSignals(false)
 	defer s.stop()
 	env, err := captureEnvironment()
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: daemonOptions{name: "gatewayd"}, env: env, signals: s}
+	d := &daemon{options: daemonOptions{name: instance(env.get)}, env: env, signals: s}
 	d.openLog("info")
 	defer d.closeLog()
 	return d.reap()

@@ -13,27 +13,29 @@ import (
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
-// reload makes the daemon what the configuration says now. A fault in it changes
-// nothing. It returns when every change is under way and what was removed is
-// gone.
+// reload makes the daemon what the configuration says now, and returns the
+// verdict when every change is under way and what was removed is gone. Whoever
+// asked may stop waiting (the end of ctx); what was begun goes on.
 func (d *daemon) reload(ctx context.Context) error {
-	d.reloading.Lock()
-	defer d.reloading.Unlock()
-	c, err := d.options.load(d.env)
-	if err != nil {
+	verdict := make(chan error, 1)
+	go func() { verdict <- d.reloadWhole(context.WithoutCancel(ctx)) }()
+	select {
+	case err := <-verdict:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("wait for the reload, which goes on: %w", ctx.Err())
+	}
+}
+
+// reloadWhole reads and applies the configuration. A fault in it changes nothing.
+func (d *daemon) reloadWhole(ctx context.Context) error {
+	c, removed, err := d.apply(ctx)
+	if c == nil {
 		d.log.Error("configuration is faulty, nothing is changed", event("config-rejected"), zap.Error(err))
 		return err
 	}
-	if level, err := zapcore.ParseLevel(c.LogLevel); err == nil {
-		d.level.SetLevel(level)
-	}
-	removed := d.removeOthers(ctx, c)
-	errs := []error{d.runtimeStays(c)}
-	for _, g := range c.Gateways {
-		errs = append(errs, d.update(ctx, g))
-	}
-	errs = append(errs, removed())
-	if err := errors.Join(errs...); err != nil {
+	// Not under the lock: a removal that hangs must not block the next reload.
+	if err = errors.Join(err, removed()); err != nil {
 		d.log.Error("configuration is read, but not all of it is in force", event("config-reloaded"), zap.Error(err))
 		return err
 	}
@@ -41,12 +43,26 @@ func (d *daemon) reload(ctx context.Context) error {
 	return nil
 }
 
-// runtimeStays: launches of one daemon share one runtime.
-func (d *daemon) runtimeStays(c *config.Config) error {
-	if c.Runtime == d.engine.want {
-		return nil
+// apply begins every change that the file asks for. c is nil when it is faulty.
+func (d *daemon) apply(ctx context.Context) (c *config.Config, removed func() error, err error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	if c, err = d.options.load(d.env); err != nil {
+		return nil, nil, err
 	}
-	return fmt.Errorf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.engine.want)
+	if level, err := zapcore.ParseLevel(c.LogLevel); err == nil {
+		d.level.SetLevel(level)
+	}
+	if c.Runtime != d.engine.want {
+		d.log.Warn(fmt.Sprintf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.engine.want),
+			event("config-reloaded"))
+	}
+	removed = d.removeOthers(ctx, c)
+	var errs []error
+	for _, g := range c.Gateways {
+		errs = append(errs, d.update(ctx, g))
+	}
+	return c, removed, errors.Join(errs...)
 }
 
 // update brings one gateway to its configuration. One that is unchanged is left
@@ -56,12 +72,22 @@ func (d *daemon) update(ctx context.Context, g config.Gateway) error {
 	if !ok {
 		return d.add(g)
 	}
+	if entry.leaving {
+		return fmt.Errorf("add gateway %s: the one that an earlier reload removed is still on its way out; reload again when it is gone", g.Name)
+	}
 	if entry.config.Revision() == g.Revision() && !d.failed(g.Name) {
 		return nil
 	}
+	// Both revisions are known until the supervisor has taken the new one: a
+	// restart may come in between.
 	entry.launcher.Define(g)
-	d.gateways.put(gateway{config: g, launcher: entry.launcher})
-	return d.supervisor.Reconfigure(ctx, g.Name, g.Revision(), policy(g))
+	if err := d.supervisor.Reconfigure(ctx, g.Name, g.Revision(), policy(g)); err != nil {
+		return fmt.Errorf("change gateway %s: %w", g.Name, err)
+	}
+	entry.launcher.Forget(entry.config.Revision())
+	entry.config = g
+	d.gateways.put(entry)
+	return nil
 }
 
 func (d *daemon) failed(name string) bool {
@@ -76,19 +102,14 @@ func (d *daemon) failed(name string) bool {
 // removeOthers begins to remove the gateways that c does not have, all at once
 // so that one that hangs does not hold the others up; what it returns waits.
 func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func() error) {
-	keep := make(map[string]bool, len(c.Gateways))
-	for _, g := range c.Gateways {
-		keep[g.Name] = true
-	}
 	var group sync.WaitGroup
 	var mu sync.Mutex
 	var errs []error
-	for _, name := range d.gateways.names() {
-		if keep[name] {
-			continue
-		}
+	for _, entry := range d.gateways.others(c) {
+		entry.leaving = true
+		d.gateways.put(entry)
 		group.Go(func() {
-			err := d.removeGateway(ctx, name)
+			err := d.removeGateway(ctx, entry.config.Name)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -100,10 +121,14 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 	}
 }
 
+// removeGateway returns when the gateway is gone. What could not be cleaned of
+// it is an error, and the supervisor's to try again; the gateway is gone all
+// the same.
 func (d *daemon) removeGateway(ctx context.Context, name string) error {
-	if err := d.supervisor.Remove(ctx, name); err != nil {
-		return fmt.Errorf("remove gateway %s: %w", name, err)
+	err := d.supervisor.Remove(ctx, name)
+	if err != nil {
+		err = fmt.Errorf("remove gateway %s: %w", name, err)
 	}
 	d.gateways.remove(name)
-	return d.unhold(name)
+	return errors.Join(err, d.unhold(name))
 }

@@ -16,7 +16,9 @@ type signals struct {
 	end      context.CancelFunc // at the first one
 }
 
-func catchSignals() *signals {
+// catchSignals takes SIGHUP for a reload, or, with hangup, for the end of the
+// terminal and so of the daemon.
+func catchSignals(hangup bool) *signals {
 	s := &signals{
 		received: make(chan os.Signal, 8),
 		reload:   make(chan struct{}, 1),
@@ -24,7 +26,7 @@ func catchSignals() *signals {
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
 	signal.Notify(s.received, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	go s.sort()
+	go s.sort(hangup)
 	return s
 }
 
@@ -37,10 +39,10 @@ func (s *signals) stop() {
 	s.end()
 }
 
-func (s *signals) sort() {
+func (s *signals) sort(hangup bool) {
 	ends := 0
 	for received := range s.received {
-		if received == syscall.SIGHUP {
+		if received == syscall.SIGHUP && !hangup {
 			select {
 			case s.reload <- struct{}{}:
 			default: // one is pending, which will read the newest file

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -13,26 +12,25 @@ const (
 	extendEvery  = 5 * time.Second
 	extendBy     = 15 * time.Second // what systemd waits beyond the last word from us
 	hurryEvery   = 100 * time.Millisecond
-	shutdownTime = 30 * time.Second // beyond the longest stop timeout: kill, clean
+	shutdownTime = 6 * callTime // beyond the longest stop timeout: three kills, a clean, and some
 )
 
 // watch tells systemd how the gateways do, until the daemon is asked to end. It
 // returns an error when not one gateway came up.
 func (d *daemon) watch(c *config.Config) error {
 	opened := d.engine.opened
+	reloaded := make(chan struct{}, 1)
 	told := ""
-	announced := false
 	extend := time.NewTicker(extendEvery)
 	defer extend.Stop()
 	for {
 		summary := systemd.Summarize(d.states())
-		if !announced && summary.Verdict == systemd.NoneReady {
-			return errors.Join(summary.Err, d.countFailure())
-		}
-		if !announced {
-			d.extendStart(summary)
-			announced = d.announce(summary)
-			if announced {
+		if !d.announced {
+			if summary.Verdict == systemd.NoneReady {
+				return summary.Err
+			}
+			d.announce(summary)
+			if d.announced {
 				extend.Stop() // nothing wakes the daemon when nothing happens
 			}
 		}
@@ -44,7 +42,13 @@ func (d *daemon) watch(c *config.Config) error {
 		case <-d.signals.context().Done():
 			return nil
 		case <-d.signals.reload:
-			go d.reloadBySignal()
+			d.tellReloading()
+			go func() {
+				_ = d.reload(d.signals.context()) // it has logged what was wrong
+				reloaded <- struct{}{}
+			}()
+		case <-reloaded:
+			d.tellReloaded(summary.Status)
 		case <-opened:
 			if err := d.engine.failure(c); err != nil {
 				return err
@@ -56,25 +60,34 @@ func (d *daemon) watch(c *config.Config) error {
 	}
 }
 
-// announce says READY=1 when every gateway is settled.
-func (d *daemon) announce(summary systemd.Summary) bool {
+// announce says READY=1 when every gateway is settled. Until then it stretches
+// systemd's start timeout, for as long as a gateway may honestly be starting.
+func (d *daemon) announce(summary systemd.Summary) {
 	if summary.Verdict == systemd.Waiting {
-		return false
+		_ = d.notifier.Extend(max(0, time.Until(summary.Until)) + extendBy)
+		return
 	}
+	d.announced = true
 	_ = d.notifier.Ready(summary.Status)
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
 	if d.options.ready != nil {
 		d.options.ready(d.engine.program(), d.Status(context.Background()).Gateways)
 	}
-	return true
 }
 
-// extendStart stretches systemd's start timeout for as long as a gateway may
-// honestly still be starting.
-func (d *daemon) extendStart(summary systemd.Summary) {
-	if summary.Verdict == systemd.Waiting && !summary.Until.IsZero() {
-		_ = d.notifier.Extend(time.Until(summary.Until) + extendBy)
+// tellReloading and tellReloaded frame a reload that a SIGHUP asked for. They
+// belong to the watch alone: READY=1 before the first announcement would be a
+// lie, and after STOPPING=1 it would come too late.
+func (d *daemon) tellReloading() {
+	if d.announced {
+		_ = d.notifier.Reloading("reading the configuration")
+	}
+}
+
+func (d *daemon) tellReloaded(status string) {
+	if d.announced {
+		_ = d.notifier.Ready(status)
 	}
 }
 
@@ -90,31 +103,14 @@ func (d *daemon) states() []systemd.GatewayState {
 	return states
 }
 
-// reloadBySignal is a reload that nobody waits for but systemd.
-func (d *daemon) reloadBySignal() {
-	_ = d.notifier.Reloading("reading the configuration")
-	_ = d.reload(d.signals.context()) // it has logged what was wrong
-	_ = d.notifier.Ready(systemd.Summarize(d.states()).Status)
-}
-
 // shutdown stops every gateway. A second SIGTERM hurries.
 func (d *daemon) shutdown() error {
 	_ = d.notifier.Stopping("stopping the gateways")
 	d.log.Info("gatewayd stops its gateways", event("daemon-stopping"))
-	ctx, cancel := context.WithTimeout(context.Background(), d.longestStop()+shutdownTime)
+	ctx, cancel := context.WithTimeout(context.Background(), d.gateways.longestStop()+shutdownTime)
 	defer cancel()
 	go d.attend(ctx)
 	return d.supervisor.Shutdown(ctx)
-}
-
-func (d *daemon) longestStop() time.Duration {
-	longest := time.Duration(0)
-	for _, name := range d.gateways.names() {
-		if entry, ok := d.gateways.get(name); ok {
-			longest = max(longest, entry.config.Stop.Timeout)
-		}
-	}
-	return longest
 }
 
 // attend keeps systemd patient while the gateways stop, and hurries them at a

@@ -17,6 +17,7 @@ type Launcher struct {
 
 	mu        sync.Mutex
 	revisions map[string]config.Gateway
+	newest    config.Gateway
 	launches  map[int]*launch
 }
 
@@ -29,12 +30,22 @@ func NewLauncher(host *Host, g config.Gateway) *Launcher {
 }
 
 // Define makes a revision of the gateway known, so that Prepare can be asked
-// for it. Earlier ones are forgotten: launches hold the revision they began with.
+// for it.
 func (l *Launcher) Define(g config.Gateway) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clear(l.revisions)
 	l.revisions[g.Revision()] = g
+	l.newest = g
+}
+
+// Forget makes a revision unknown, unless it is the newest. Launches hold the
+// revision they began with.
+func (l *Launcher) Forget(revision string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if revision != l.newest.Revision() {
+		delete(l.revisions, revision)
+	}
 }
 
 // Prepare stages and creates launch n. On an error the caller owes a Clean.
@@ -99,15 +110,9 @@ func (l *Launcher) Info(n int) Info {
 func (l *Launcher) Posture() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, g := range l.revisions {
-		return posture(g, l.host)
-	}
-	return ""
+	return posture(l.newest, l.host)
 }
 
-// begin makes launch n known, with its turn taken already: a Clean that comes at
-// any moment from here on waits for the Prepare. One that came before has
-// cancelled ctx, and found nothing.
 func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -44,13 +44,16 @@ type Summary struct {
 //
 // A gateway is good when it is ready, when it was stopped on request, and when
 // it ended by its own policy as a success. While any is not settled the
-// verdict is Waiting; then AllReady if all are good, NoneReady if none is, else
-// Degraded. NoneReady counts at the start only: a daemon that was ready once
-// stays, whatever becomes of its gateways.
+// verdict is Waiting; then AllReady if all are good, NoneReady if all have
+// failed, else Degraded. One that ended by its own policy with a failure is
+// neither: to run it again, as systemd would for NoneReady, is what its policy
+// does not want. NoneReady counts at the start only: a daemon that was ready
+// once stays, whatever becomes of its gateways.
 func Summarize(gateways []GatewayState) Summary {
 	s := Summary{Total: len(gateways)}
 	var waiting, bad, ended, stopped []string
 	var causes []error
+	endedBadly := 0
 	for _, g := range gateways {
 		switch {
 		case g.Phase == "ready":
@@ -62,13 +65,15 @@ func Summarize(gateways []GatewayState) Summary {
 			stopped = append(stopped, g.Name)
 		case g.Phase == "ended":
 			ended = append(ended, g.words())
-			causes = appendCause(causes, g, g.Cause)
+			if g.Cause != nil {
+				endedBadly++
+			}
 		default:
 			bad = append(bad, g.words())
-			causes = appendCause(causes, g, g.trouble())
+			causes = append(causes, fmt.Errorf("%s: %w", g.Name, g.trouble()))
 		}
 	}
-	s.Verdict = verdict(s.Total, len(waiting), len(causes))
+	s.Verdict = verdict(s.Total, len(waiting), len(causes), endedBadly)
 	if s.Verdict == NoneReady {
 		s.Err = errors.Join(causes...)
 	}
@@ -76,24 +81,16 @@ func Summarize(gateways []GatewayState) Summary {
 	return s
 }
 
-func verdict(total, waiting, failed int) Verdict {
+func verdict(total, waiting, failed, endedBadly int) Verdict {
 	switch {
 	case waiting > 0:
 		return Waiting
-	case failed == 0:
+	case failed == 0 && endedBadly == 0:
 		return AllReady
 	case failed == total:
 		return NoneReady
 	}
 	return Degraded
-}
-
-// appendCause adds err, if any, in the name of the gateway.
-func appendCause(causes []error, g GatewayState, err error) []error {
-	if err == nil {
-		return causes
-	}
-	return append(causes, fmt.Errorf("%s: %w", g.Name, err))
 }
 
 // trouble is why g, which is settled, is not ready.

@@ -36,6 +36,9 @@ func (e *NoRuntimeError) Error() string {
 }
 
 // Is makes the error an ErrNoRuntime.
+// Unwrap returns what was wrong at each place.
+func (e *NoRuntimeError) Unwrap() []error { return e.Tried }
+
 func (e *NoRuntimeError) Is(target error) bool { return target == ErrNoRuntime }
 
 // Find chooses the runtime: want is "auto" (youki, then crun, then runc), one
