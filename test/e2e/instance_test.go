@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -131,7 +132,9 @@ func (i *instance) mainPid() int {
 // gatewayd runs a command of the binary against this instance.
 func (i *instance) gatewayd(args ...string) (stdout, stderr string, code int) {
 	i.t.Helper()
-	command := exec.Command(programs.gatewayd, args...)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, programs.gatewayd, args...)
 	command.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+i.runtime, "XDG_STATE_HOME="+filepath.Join(i.dir, "state"),
 		"GATEWAYD_CONFIG="+i.config)
 	var out, problems strings.Builder

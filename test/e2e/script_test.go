@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -100,7 +101,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // execute runs a program with the script's environment and output.
 func execute(ts *testscript.TestScript, args []string) int {
-	command := exec.Command(lookPath(ts, args[0]), args[1:]...)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, lookPath(ts, args[0]), args[1:]...)
 	command.Dir, command.Env = ts.MkAbs("."), environ(ts)
 	var stdout, stderr strings.Builder
 	command.Stdout, command.Stderr = &stdout, &stderr

@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"errors"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -144,8 +146,11 @@ func TestStartWithAFaultyFile(t *testing.T) {
 	if code, restarts := i.property("ExecMainStatus"), i.property("NRestarts"); code != "78" || restarts != "0" {
 		t.Errorf("exit code %s, %s restarts", code, restarts)
 	}
-	i.awaitRecord("the fault with its place", func(r record) bool {
-		return strings.Contains(r.message(), "gatewayd.toml:2:1: ")
+	// By its words: of a process that has ended when journald looks, journald
+	// does not know the unit any more.
+	eventually(t, "the fault with its place", func() error {
+		out, err := exec.Command("journalctl", "--user", "--quiet", "--no-pager", "--output=cat", "SYSLOG_IDENTIFIER=gatewayd").CombinedOutput()
+		return errors.Join(err, contains(string(out), i.config+":2:1: "))
 	})
 }
 
