@@ -119,9 +119,9 @@ command = ["/gateway"]
 	}
 }
 
-// A start that honestly takes longer than TimeoutStartSec= is not cut off.
+// A start that honestly takes longer than TimeoutStartSec= is not cut off. Not in
+// parallel: systemd 252 forgets an extension at the daemon-reload of others.
 func TestStartExtendsTheTimeout(t *testing.T) {
-	t.Parallel()
 	i := newInstance(t, "extend")
 	i.dropIn("TimeoutStartSec=1s")
 	i.configure(`
