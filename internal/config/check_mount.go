@@ -1,7 +1,6 @@
 package config
 
-// fillMounts takes an array of tables. Their order is kept: the runtime mounts
-// one after the other.
+// fillMounts takes an array of tables.
 func fillMounts(r *report, n *node, into *Gateway) {
 	if !n.isArray() {
 		r.value(n, "want an array of tables, [[%s]], got %s", n.key(), kinds[n.kind])
