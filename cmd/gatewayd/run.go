@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/systemd"
 )
 
 const configHelp = "the configuration (default: the first found of $GATEWAYD_CONFIG, $XDG_CONFIG_HOME/gatewayd/gatewayd.toml, /etc/gatewayd/gatewayd.toml)"
@@ -21,7 +22,13 @@ starts itself again in a scope of the user manager.`,
 		Example: "  gatewayd run --config ~/.config/gatewayd/gatewayd.toml",
 		Args:    exactArgs(),
 		RunE: func(_ *cobra.Command, _ []string) error {
-			return runDaemon(daemonOptions{name: "gatewayd", load: loader(path)})
+			err := runDaemon(daemonOptions{name: "gatewayd", load: loader(path)})
+			if err != nil {
+				// Journald may not know the unit of a process that has ended by
+				// the time it looks; systemctl status shows this in any case.
+				_ = systemd.Notifier{}.Status(err.Error())
+			}
+			return err
 		},
 	}
 	command.Flags().StringVar(&path, "config", "", configHelp)
