@@ -119,9 +119,6 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 	if err != nil {
 		return err
 	}
-	if err := dirs.Create(os.Geteuid() == 0); err != nil {
-		return err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own binary: %w", err)
@@ -130,7 +127,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 		return err
 	}
 	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine}
-	return nil
+	return dirs.Create(os.Geteuid() == 0)
 }
 
 // sweep removes what an earlier gatewayd left. What it cannot remove is no

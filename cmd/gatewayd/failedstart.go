@@ -36,7 +36,8 @@ func (d *daemon) backOff(err error) {
 		return
 	}
 	if err := d.countFailure(); err != nil {
-		d.log.Warn("a failed start is not counted, the next one comes at once", zap.Error(err))
+		d.log.Warn("a failed start is not counted", zap.Error(err))
+		d.wait(strangerWait)
 	}
 }
 

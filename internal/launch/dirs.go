@@ -1,13 +1,8 @@
 package launch
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
-
-	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 // Dirs are the directories of a running gatewayd. Everything in Runtime ends
@@ -62,58 +57,3 @@ func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, "data"
 
 // Stopped holds an empty file for each gateway that its operator stopped.
 func (d Dirs) Stopped() string { return filepath.Join(d.State, "stopped") }
-
-// Create makes the directories. As root those on the way to what the container
-// reaches are searchable (0711), since container root is another user there;
-// the rest is 0700. Modes are set also on directories that exist, so that
-// neither a umask nor an earlier mistake leaves one open.
-func (d Dirs) Create(root bool) error {
-	passage := os.FileMode(0o700)
-	if root {
-		passage = 0o711
-	}
-	dirs := []struct {
-		path string
-		mode os.FileMode
-	}{
-		{d.Runtime, passage},
-		{d.Launches(), passage},
-		{d.RuntimeRoot(), passage},
-		{d.State, passage},
-		{d.Rootfs(), passage},
-		{filepath.Join(d.State, "data"), passage},
-		{d.Stopped(), 0o700},
-	}
-	for _, dir := range dirs {
-		if err := createDir(dir.path, dir.mode); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func createDir(path string, mode os.FileMode) error {
-	if err := os.MkdirAll(path, 0o700); err != nil {
-		return fmt.Errorf("create directory: %w", err)
-	}
-	info, err := os.Lstat(path)
-	if err != nil {
-		return fmt.Errorf("create directory: %w", err)
-	}
-	if !info.IsDir() {
-		return fmt.Errorf("create directory %s: a %s is in its place", path, info.Mode().Type())
-	}
-	if owner := ownerOf(info); owner != os.Geteuid() {
-		return fmt.Errorf("use directory %s: it belongs to uid %d, not to uid %d that runs gatewayd", path, owner, os.Geteuid())
-	}
-	return os.Chmod(path, mode)
-}
-
-// Remove takes away both directories with all that is in them, persistent data
-// too: for a gatewayd that was temporary. The caller still holds the lock.
-func (d Dirs) Remove(ctx context.Context) error {
-	return errors.Join(
-		bundle.Remove(ctx, filepath.Dir(d.State), filepath.Base(d.State)),
-		bundle.Remove(ctx, filepath.Dir(d.Runtime), filepath.Base(d.Runtime)),
-	)
-}

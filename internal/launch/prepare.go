@@ -61,16 +61,15 @@ func (la *launch) preflight() error {
 }
 
 func (la *launch) makeDir() error {
-	mode := os.FileMode(0o700)
-	if os.Geteuid() == 0 {
-		mode = 0o711 // container root, another user, passes on its way to the sockets in it
-	}
-	id, path, err := bundle.MakeDir(la.host.Dirs.Launches(), la.gateway.Name, la.n, mode)
+	id, path, err := bundle.MakeDir(la.host.Dirs.Launches(), la.gateway.Name, la.n, 0o700)
 	if err != nil {
 		return err
 	}
 	la.id, la.dir = id, path
 	la.tell(func(i *Info) { i.ID, i.Posture = id, posture(la.gateway, la.host) })
+	if os.Geteuid() == 0 {
+		return letPass(path) // to the socket in it
+	}
 	return nil
 }
 
