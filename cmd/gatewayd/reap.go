@@ -32,17 +32,21 @@ func reap() error {
 	return d.reap()
 }
 
-// reap is a sweep without a daemon behind it.
+// reap is a sweep without a daemon behind it. The unit has systemd keep the
+// runtime directory, which may be that of a gatewayd outside of the unit: only
+// who has the lock removes it.
 func (d *daemon) reap() error {
 	if err := d.takeDirectories(unitCgroup()); err != nil {
 		return err
 	}
 	defer func() { _ = d.lock.Release() }()
-	if !d.host.Left() {
-		return nil // what every ordinary stop leaves
+	if d.host.Left() { // no ordinary stop leaves anything
+		d.openEngine("auto")
+		if err := d.sweep(); err != nil {
+			return err
+		}
 	}
-	d.openEngine("auto")
-	return d.sweep()
+	return d.host.Dirs.Leave()
 }
 
 // unitCgroup is the cgroup of the unit whose ExecStopPost= this is; nil where

@@ -34,7 +34,7 @@ var common = map[string]string{
 	"RestartSec":               "100ms",
 	"RestartPreventExitStatus": "78",
 	"RuntimeDirectory":         "gatewayd",
-	"RuntimeDirectoryPreserve": "restart",
+	"RuntimeDirectoryPreserve": "yes",
 	"UMask":                    "0077",
 	"LimitCORE":                "0",
 }

@@ -73,7 +73,7 @@ func gatewayd(ctx context.Context, key, dir, rootfs, address string, probed bool
 	c.files[c.unit] = string(text)
 	own := prefix + key
 	state, configuration := filepath.Join(dir, key), filepath.Join(dir, key+".toml")
-	c.files[c.unit+".d/bench.conf"] = "[Service]\nRuntimeDirectory=\nRuntimeDirectory=" + own + " " + own + "/gatewayd\n" +
+	c.files[c.unit+".d/bench.conf"] = "[Service]\nRuntimeDirectory=\nRuntimeDirectory=" + own + " " + own + "/gatewayd\nRuntimeDirectoryPreserve=no\n" +
 		"Environment=GATEWAYD_CONFIG=" + configuration + " XDG_STATE_HOME=" + state + " XDG_RUNTIME_DIR=%t/" + own + "\n"
 	ready := ""
 	if probed {
