@@ -139,23 +139,41 @@ func signalJournal(t *testing.T, name string) {
 }
 
 // Nobody but root and the containers' user gets in, and the latter only where
-// it has to.
+// it has to. The id of a launch is no secret.
 func TestSystemDirectoriesAreClosed(t *testing.T) {
 	i := newSystemInstance(t)
-	i.configure(serving + `mount = [{ source = "data", target = "/data" }]` + "\n")
+	i.configure(serving + `mount = [{ source = "data", target = "/data" }]
+[gateway.notifies]
+rootfs = "$ROOTFS"
+command = ["/gateway", "notify"]
+ready.probe = "notify"
+`)
 	i.mustStart()
-	id := i.awaitReady("web").ID
+	i.closedToStrangers()
+	if err := i.systemctl("reload", i.unit); err != nil { // systemd looks at modes again
+		t.Error(err)
+	}
+	i.closedToStrangers()
+	i.must("restart", "web")
+	i.must("restart", "notifies")
+}
+
+// closedToStrangers goes everywhere as nobody, who may neither read nor connect.
+func (i *instance) closedToStrangers() {
+	i.t.Helper()
+	web, notifies := i.awaitReady("web").ID, i.awaitReady("notifies").ID
 	for _, path := range []string{
-		i.run + "/launches/", i.run + "/launches/" + id + "/", i.run + "/control.sock", i.run + "/lock", i.state + "/rootfs/", i.state + "/stopped",
+		i.run + "/launches/", i.run + "/launches/" + web + "/", i.run + "/launches/" + notifies + "/notify/notify",
+		i.run + "/runtime/" + web + "/", i.run + "/control.sock", i.run + "/lock",
+		i.state + "/rootfs/", i.state + "/rootfs/" + web + "/", i.state + "/rootfs/" + web + "/gateway", i.state + "/data/web/", i.state + "/stopped",
 	} {
-		// As nobody: neither read nor connect.
 		command := exec.Command("cat", path)
 		if strings.HasSuffix(path, "/") {
 			command = exec.Command("ls", path)
 		}
 		command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 		if out, err := command.CombinedOutput(); err == nil || !strings.Contains(string(out), "ermission denied") {
-			t.Errorf("nobody reads %s: %v %s", path, err, out)
+			i.t.Errorf("nobody reads %s: %v %s", path, err, out)
 		}
 	}
 }
