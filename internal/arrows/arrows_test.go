@@ -31,6 +31,8 @@ var arrows = []arrow{
 	{"internal/launch", "internal/probe", "makes the prober of a launch, whose files it knows"},
 	{"internal/launch", "internal/journal", "sends the output of a launch there"},
 	{"internal/launch", "internal/inside", "calls the sub-commands that run inside of a container"},
+	{"internal/launch", "internal/seccomp", "makes the container's filter for exec probes, too"},
+	{"internal/inside", "internal/seccomp", "puts an exec probe under that filter"},
 
 	{"cmd/gatewayd", "pkg/supervisor", "wires the gateways to it"},
 	{"cmd/gatewayd", "pkg/bundle", "is the process that stages what the user cannot read"},

@@ -9,10 +9,16 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/seccomp"
 )
 
-// Confine gives up every capability and the way to get one, then becomes the
-// program argv. It returns only with an error, and then has not run it: Code
+// FilterFile is the descriptor of the seccomp filter for Confine, a sealed file of
+// package seccomp. An empty one is that of an unconfined container.
+const FilterFile = 4
+
+// Confine gives up every capability and the way to get one, puts itself under
+// the filter in FilterFile, then becomes the program argv. It returns only with an error, and then has not run it: Code
 // gives the exit code. A leading "--" in argv is passed over.
 func Confine(argv []string) error {
 	// Capabilities, no_new_privs and what execve makes of them belong to a
@@ -24,6 +30,9 @@ func Confine(argv []string) error {
 		return err
 	}
 	if err := confine(); err != nil {
+		return fmt.Errorf("confine program: %w", err)
+	}
+	if err := installFilter(); err != nil {
 		return fmt.Errorf("confine program: %w", err)
 	}
 	err = syscall.Exec(path, args, os.Environ())
@@ -54,6 +63,19 @@ func confine() error {
 		}
 	}
 	return nil
+}
+
+// installFilter comes last: a filter may refuse all that confine does. It must
+// let execve pass, and what Go's runtime does until then, as it must for the
+// runtime that started the container.
+func installFilter() error {
+	file := os.NewFile(FilterFile, "seccomp filter")
+	defer func() { _ = file.Close() }() // before execve, which would close it as well
+	filter, err := seccomp.Read(file)
+	if err != nil {
+		return err
+	}
+	return filter.Install()
 }
 
 // dropBounding empties the bounding set. A process without CAP_SETPCAP cannot:

@@ -13,8 +13,8 @@ import (
 
 const none = "0000000000000000"
 
-// confined is what rights prints of a program that has nothing.
-var confined = []string{"CapInh=" + none, "CapPrm=" + none, "CapEff=" + none, "CapBnd=" + none, "CapAmb=" + none, "NoNewPrivs=1"}
+// powerless is what rights prints of a program that has nothing.
+var powerless = []string{"CapInh=" + none, "CapPrm=" + none, "CapEff=" + none, "CapBnd=" + none, "CapAmb=" + none, "NoNewPrivs=1", "Seccomp=2"}
 
 func TestConfine(t *testing.T) {
 	stray, err := os.Open("/")
@@ -31,9 +31,9 @@ func TestConfine(t *testing.T) {
 	}
 
 	cmd := contained(t, 0, "confine", Separator, self, "program", "rights")
-	cmd.ExtraFiles = []*os.File{stray}
+	cmd.ExtraFiles = []*os.File{stray, filter(t, forbidding())}
 	cmd.SysProcAttr.AmbientCaps = []uintptr{unix.CAP_NET_ADMIN} // and inheritable: these outlive execve
-	if got := output(t, cmd); !slices.Equal(got, confined) {
+	if got := output(t, cmd); !slices.Equal(got, powerless) {
 		t.Errorf("confined program has %v", got)
 	}
 }
@@ -50,9 +50,9 @@ func TestConfineAfterNsenter(t *testing.T) {
 	cmd := exec.Command("nsenter", "-t", strconv.Itoa(container.Process.Pid),
 		"-U", "-m", "-p", "-i", "-n", "-u", "--preserve-credentials", "--",
 		"/proc/self/fd/3", "confine", Separator, "/proc/self/fd/3", "program", "rights")
-	cmd.ExtraFiles = []*os.File{binary}
+	cmd.ExtraFiles = []*os.File{binary, filter(t, forbidding())}
 	cmd.Stderr = os.Stderr
-	if got := output(t, cmd); !slices.Equal(got, confined) {
+	if got := output(t, cmd); !slices.Equal(got, powerless) {
 		t.Errorf("confined program has %v", got)
 	}
 }
@@ -61,10 +61,11 @@ func TestConfineAfterNsenter(t *testing.T) {
 // the bounding set stays, and is worth nothing with no_new_privs.
 func TestConfineWithoutCapabilities(t *testing.T) {
 	cmd := contained(t, 0, "confine", Separator, self, "program", "rights")
+	cmd.ExtraFiles = []*os.File{nil, filter(t, forbidding())}
 	cmd.SysProcAttr.UidMappings[0].ContainerID = 7
 	cmd.SysProcAttr.GidMappings[0].ContainerID = 7
 	got := strings.Join(output(t, cmd), " ")
-	for _, want := range []string{"CapInh=" + none, "CapPrm=" + none, "CapEff=" + none, "CapAmb=" + none, "NoNewPrivs=1"} {
+	for _, want := range []string{"CapInh=" + none, "CapPrm=" + none, "CapEff=" + none, "CapAmb=" + none, "NoNewPrivs=1", "Seccomp=2"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("%s is missing in %s", want, got)
 		}

@@ -48,6 +48,11 @@
 // Joining a user namespace gives all capabilities in it, which no program of
 // the container has. Confine gives them up, with all else that the program must
 // not inherit: descriptors above 2, and the right to gain anything by execve.
+// What cannot be joined is the container's seccomp filter: Confine reads it from
+// descriptor 4, a sealed file of package seccomp, and installs it as its last
+// act. Without that, or with anything else there, the program is not run; an
+// empty one stands for a container without a filter.
+//
 // /proc/self/fd/N ought to be a sealed memfd: through /proc/PID/exe a program
 // could otherwise overwrite gatewayd's binary on the host (CVE-2019-5736).
 package inside

@@ -212,6 +212,7 @@ func TestProgramThatCannotRun(t *testing.T) {
 	for _, command := range []string{"init", "confine"} {
 		for _, test := range tests {
 			cmd := contained(t, 0, append([]string{command}, test.argv...)...)
+			cmd.ExtraFiles = []*os.File{nil, filter(t, forbidding())}
 			var stderr bytes.Buffer
 			cmd.Stderr = &stderr
 			cmd.Run()

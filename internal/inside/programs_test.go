@@ -30,6 +30,7 @@ var programs = map[string]func(args []string) error{
 	"sockets": sockets,
 	"hook":    hook,
 	"rights":  rights,
+	"forbid":  forbidden,
 }
 
 func exit(args []string) error {
@@ -178,7 +179,7 @@ func hook([]string) error {
 }
 
 // rights shows what the kernel knows of this process: its capability sets and
-// no_new_privs, and the descriptors that it has been given.
+// no_new_privs, its seccomp mode, and the descriptors that it has been given.
 func rights([]string) error {
 	descriptors, err := filepath.Glob("/proc/self/fd/*")
 	if err != nil {
@@ -197,10 +198,17 @@ func rights([]string) error {
 	defer status.Close()
 	for lines := bufio.NewScanner(status); lines.Scan(); {
 		key, value, _ := strings.Cut(lines.Text(), ":")
-		if strings.HasPrefix(key, "Cap") || key == "NoNewPrivs" {
+		if strings.HasPrefix(key, "Cap") || key == "NoNewPrivs" || key == "Seccomp" {
 			fmt.Printf("%s=%s ", key, strings.TrimSpace(value))
 		}
 	}
 	fmt.Println()
+	return nil
+}
+
+// forbidden shows what becomes of two calls, which anybody may make otherwise.
+func forbidden([]string) error {
+	_, keyctl := unix.KeyctlGetKeyringID(unix.KEY_SPEC_SESSION_KEYRING, false)
+	fmt.Println(errors.Is(unix.Unshare(unix.CLONE_FS), unix.EPERM), errors.Is(keyctl, unix.ENOSYS))
 	return nil
 }

@@ -69,6 +69,9 @@ func (la *launch) closeEnds() {
 	if la.leafDir != nil {
 		_ = la.leafDir.Close()
 	}
+	if la.filter != nil {
+		_ = la.filter.Close()
+	}
 }
 
 // removeWorkload has the runtime forget the container, and only then gives the

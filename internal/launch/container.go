@@ -47,6 +47,9 @@ func (la *launch) create(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 	}
+	if err := la.openFilter(spec.Linux.Seccomp); err != nil {
+		return err
+	}
 	if err := bundle.WriteConfig(la.dir, spec); err != nil {
 		return err
 	}

@@ -35,6 +35,8 @@ func containerSuite(t *testing.T, open opener) {
 		"output by its path":    suiteOutputPath,
 		"probes":                suiteProbes,
 		"exec probe":            suiteExecProbe,
+		"exec probe's filter":   suiteExecProbeFilter,
+		"exec probe, no filter": suiteExecProbeBadFilter,
 		"exec probe that hangs": suiteExecProbeHangs,
 		"leaks":                 suiteLeaks,
 	} {

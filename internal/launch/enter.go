@@ -17,11 +17,13 @@ import (
 )
 
 // enter returns a command that runs argv inside the container, in its cgroup,
-// without capabilities and with no_new_privs.
+// without capabilities, with no_new_privs and under the container's seccomp
+// filter.
 //
 // nsenter(1) joins the namespaces, since a Go program has too many threads to
 // join a user namespace (setns(2)). What it runs there is gatewayd itself,
-// which drops what nsenter gained and then becomes argv. gatewayd's binary
+// which drops what nsenter gained, installs the filter and then becomes argv
+// (inside.Confine). gatewayd's binary
 // comes in as a sealed memfd: a container that opens /proc/PID/exe of it finds
 // nothing it could write to (the attack of CVE-2019-5736).
 //
@@ -47,7 +49,7 @@ func (la *launch) enter(ctx context.Context, argv []string) *exec.Cmd {
 		cmd.Err = err
 		return cmd
 	}
-	cmd.ExtraFiles = []*os.File{self}
+	cmd.ExtraFiles = []*os.File{self, la.filter} // descriptors 3 and inside.FilterFile
 	la.inLeaf(cmd)
 	return cmd
 }

@@ -35,6 +35,7 @@ type launch struct {
 	output   *journal.Output  // nil before it is opened
 	notify   *probe.Notify    // nil: the gateway sends no READY=1
 	ask      probe.Probe      // nil: ready when started
+	filter   *os.File         // what exec probes get as inside.FilterFile; nil: there are none
 	work     workload         // nil before it is made
 	process  *runtime.Process // nil before there is one
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one

@@ -4,11 +4,15 @@ import (
 	"context"
 	"errors"
 	"net"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // serving is a gateway that serves at address, and on a unix socket in its tree.
@@ -81,13 +85,13 @@ func (b *bench) execProbe(t *testing.T, network string) {
 	must(t, r.Probe(t.Context(), r.n))
 	r.clean()
 
-	g.Ready.Probe = execProbe("/bin/sh", "-c", "grep -E '^(Cap|NoNew)' /proc/self/status; readlink /proc/self/ns/net; exit 9")
+	g.Ready.Probe = execProbe("/bin/sh", "-c", "grep -E '^(Cap|NoNew|Seccomp:)' /proc/self/status; readlink /proc/self/ns/net; exit 9")
 	r = b.startReady(g)
 	err := r.Probe(t.Context(), r.n)
 	if err == nil {
 		t.Fatal("a probe that exits with 9 succeeds")
 	}
-	wants := []string{"exit code 9", "NoNewPrivs:\\t1", "CapInh:\\t0000000000000000", "CapPrm:\\t0000000000000000",
+	wants := []string{"exit code 9", "NoNewPrivs:\\t1", "Seccomp:\\t2", "CapInh:\\t0000000000000000", "CapPrm:\\t0000000000000000",
 		"CapEff:\\t0000000000000000", "CapBnd:\\t0000000000000000", "CapAmb:\\t0000000000000000", namespace(t, r.pid(), "net")}
 	for _, want := range wants {
 		if !strings.Contains(err.Error(), want) {
@@ -95,6 +99,38 @@ func (b *bench) execProbe(t *testing.T, network string) {
 		}
 	}
 	r.clean()
+}
+
+// What the container's filter refuses, an exec probe is refused, too.
+func suiteExecProbeFilter(t *testing.T, b *bench) {
+	profile := filepath.Join(b.dir, "profile.json")
+	must(t, os.WriteFile(profile, []byte(`{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95}]}`), 0o644))
+	for seccomp, want := range map[string]string{
+		"default":    "unshare: " + syscall.EPERM.Error(), // by the filter: anybody may unshare what is shared
+		"unconfined": "unshare: <nil>, sethostname: " + syscall.EPERM.Error(),
+		profile:      "unshare: <nil>, sethostname: " + syscall.EOPNOTSUPP.Error(),
+	} {
+		g := b.serving(freeAddress(t))
+		g.Isolation.Seccomp = seccomp
+		g.Ready.Probe = execProbe("/prog", "program", "forbidden")
+		r := b.startReady(g)
+		if err := r.Probe(t.Context(), r.n); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: the probe says %v, not %q", seccomp, err, want)
+		}
+		r.clean()
+	}
+}
+
+// A filter that cannot be made is no reason to go without.
+func suiteExecProbeBadFilter(t *testing.T, b *bench) {
+	g := b.gateway("echo ready; exec sleep 1000")
+	g.Isolation.Seccomp = filepath.Join(b.dir, "profile.json")
+	must(t, os.WriteFile(g.Isolation.Seccomp, []byte(`{"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 65536}`), 0o644))
+	g.Ready.Probe = execProbe("/bin/true")
+	err := b.refused(t.Context(), g)
+	if !errors.Is(err, supervisor.ErrPermanent) || !strings.Contains(err.Error(), "exec probe: compile seccomp profile: ") {
+		t.Errorf("prepare = %v", err)
+	}
 }
 
 func suiteExecProbeHangs(t *testing.T, b *bench) {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"syscall"
 	"time"
 )
 
@@ -14,6 +15,8 @@ func program(args []string) int {
 	switch args[0] {
 	case "serve":
 		return code(serve(args[1]))
+	case "forbidden":
+		return code(forbidden())
 	case "idle":
 		fmt.Println("ready")
 		select {}
@@ -42,4 +45,10 @@ func serve(address string) error {
 	}
 	fmt.Println("ready")
 	select {}
+}
+
+// forbidden fails with what became of calls that a seccomp filter may refuse.
+func forbidden() error {
+	unshare, sethostname := syscall.Unshare(syscall.CLONE_FS), syscall.Sethostname([]byte("x"))
+	return fmt.Errorf("unshare: %v, sethostname: %v", unshare, sethostname)
 }
