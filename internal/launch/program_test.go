@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -50,5 +51,5 @@ func serve(address string) error {
 // forbidden fails with what became of calls that a seccomp filter may refuse.
 func forbidden() error {
 	unshare, sethostname := syscall.Unshare(syscall.CLONE_FS), syscall.Sethostname([]byte("x"))
-	return fmt.Errorf("unshare: %v, sethostname: %v", unshare, sethostname)
+	return errors.New(fmt.Sprint("unshare: ", unshare, ", sethostname: ", sethostname))
 }

@@ -43,10 +43,13 @@ func TestExecProbeIsConfined(t *testing.T) {
 [gateway.web]
 rootfs = "$ROOTFS"
 command = ["/gateway", "serve=127.0.0.1:$PORT"]
-ready.probe = ["/gateway", "copy=/proc/self/status:/status", "copy=/proc/self/cgroup:/cgroup", "link=/proc/self/ns/pid:/ns", "exit=0"]
+ready.probe = ["/gateway", "copy=/proc/self/status:/status", "copy=/proc/self/cgroup:/cgroup", "link=/proc/self/ns/pid:/ns", "unshare=/unshare", "exit=0"]
 `)
 	i.mustStart()
-	i.wantPowerless("/status")
+	i.wantConfined("/status")
+	if said := i.read("PORT", "/unshare"); said != "operation not permitted" {
+		t.Errorf("unshare, which the filter refuses, ended as %q", said)
+	}
 	if probe, gateway := i.read("PORT", "/ns"), i.mustAsk("PORT", "/link?path=/proc/self/ns/pid"); probe != gateway {
 		t.Errorf("the probe ran in %s, the gateway in %s", probe, gateway)
 	}

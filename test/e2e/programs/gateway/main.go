@@ -13,6 +13,7 @@
 //	write=PATH:TEXT   write a file
 //	copy=FROM:TO      copy a file
 //	link=FROM:TO      write into a file what a symlink points to
+//	unshare=PATH      write into a file what unshare(2) says
 //	bury=PATH         make a directory with a file in it, mode 0000
 //	orphan=DURATION   leave a grandchild behind that lives so long
 //	sick              answer HTTP with 503
