@@ -160,22 +160,51 @@ var (
 	})
 )
 
-// The code for a call can be longer than a conditional jump reaches.
-func TestManyConditions(t *testing.T) {
-	profile := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}
-	for i := range 200 {
-		profile.Syscalls = append(profile.Syscalls, specs.LinuxSyscall{
-			Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 3, Op: specs.OpEqualTo, Value: uint64(i)}},
-		})
+// Each operator on values around those where a half of them carries over.
+func TestConditions(t *testing.T) {
+	var values []uint64
+	for _, high := range []uint64{0, 1, 2, math.MaxUint32} {
+		for _, low := range []uint64{0, 1, 2, 1 << 31, math.MaxUint32} {
+			values = append(values, high<<32|low)
+		}
 	}
-	profile.Syscalls = append(profile.Syscalls, specs.LinuxSyscall{Names: []string{"write"}, Action: specs.ActAllow})
-	filter := mustCompile(t, profile)
-	for _, d := range []data{
-		{nativeArch, unix.SYS_READ, [6]uint64{3: 0}}, {nativeArch, unix.SYS_READ, [6]uint64{3: 199}},
-		{nativeArch, unix.SYS_READ, [6]uint64{3: 200}}, {arch: nativeArch, number: unix.SYS_WRITE}, {arch: nativeArch, number: unix.SYS_CLOSE},
-	} {
-		if got, want := run(t, filter, d), judge(profile, d); got != want {
-			t.Errorf("%+v: %#x, not %#x", d, got, want)
+	for _, op := range operators {
+		for i, value := range values {
+			a := specs.LinuxSeccompArg{Index: uint(i % 6), Op: op, Value: value, ValueTwo: values[(i*7)%len(values)]}
+			profile := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno, Syscalls: []specs.LinuxSyscall{
+				{Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{a}},
+			}}
+			filter := mustCompile(t, profile)
+			for _, x := range values {
+				d := data{arch: nativeArch, number: unix.SYS_READ}
+				d.args[a.Index] = x
+				if got, want := run(t, filter, d), judge(profile, d); got != want {
+					t.Errorf("%+v of %#x: %#x, not %#x", a, x, got, want)
+				}
+			}
+		}
+	}
+}
+
+// The code for a call can be longer than a conditional jump reaches: that is
+// between 36 rules and 37 here.
+func TestManyRules(t *testing.T) {
+	for _, count := range []uint64{1, 36, 37, 60, 200} {
+		profile := &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}
+		for i := range count {
+			profile.Syscalls = append(profile.Syscalls, specs.LinuxSyscall{
+				Names: []string{"read"}, Action: specs.ActAllow, Args: []specs.LinuxSeccompArg{{Index: 3, Op: specs.OpEqualTo, Value: i}},
+			})
+		}
+		profile.Syscalls = append(profile.Syscalls, specs.LinuxSyscall{Names: []string{"write"}, Action: specs.ActAllow})
+		filter := mustCompile(t, profile)
+		for _, d := range []data{
+			{nativeArch, unix.SYS_READ, [6]uint64{3: 0}}, {nativeArch, unix.SYS_READ, [6]uint64{3: count - 1}},
+			{nativeArch, unix.SYS_READ, [6]uint64{3: count}}, {arch: nativeArch, number: unix.SYS_WRITE}, {arch: nativeArch, number: unix.SYS_CLOSE},
+		} {
+			if got, want := run(t, filter, d), judge(profile, d); got != want {
+				t.Errorf("%d rules, %+v: %#x, not %#x", count, d, got, want)
+			}
 		}
 	}
 }
