@@ -23,7 +23,7 @@ func hiddenCommands() []*cobra.Command {
 	return []*cobra.Command{
 		exampleCommand(), hook,
 		hidden("init", "be PID 1 of a container", runInit),
-		hidden("confine", "drop all capabilities and become a program", func(argv []string) error {
+		hidden("confine", "drop all capabilities, install a seccomp filter and become a program", func(argv []string) error {
 			err := inside.Confine(argv)
 			return codeError{inside.Code(err), err}
 		}),
