@@ -45,7 +45,7 @@ func TestDaemonScripts(t *testing.T) {
 func runScripts(t *testing.T, dir string) {
 	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir: dir, Setup: setUpScript,
+		Dir: dir, Setup: setUpScript, Deadline: time.Now().Add(4 * patience), // wait has no limit of its own
 		RequireExplicitExec: true, RequireUniqueNames: true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "await": await, "notify-socket": notifySocket, "notified": notified,

@@ -166,3 +166,24 @@ func TestStopHolds(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A launch keeps the stop timeout that it began with, over a reload that changes
+// it, and a stop of the unit waits for it.
+func TestStopWaitsForTheTimeoutOfTheLaunch(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "old-timeout")
+	long := longer(4*time.Second, 70*time.Second) // more than the time beyond the new timeout
+	i.configure(strings.Replace(stubborn, "2s", long.String(), 1))
+	i.mustStart()
+	i.configure(strings.Replace(stubborn, "2s", "100ms", 1))
+	i.must("reload")
+	began := time.Now()
+	i.mustStop()
+	if took := time.Since(began); took < long-2*time.Second {
+		t.Errorf("the stop took %s", took)
+	}
+	if result := i.property("Result"); result != "success" {
+		t.Errorf("the unit ended as %s", result)
+	}
+	i.mustBeNothing()
+}

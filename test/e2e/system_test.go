@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -186,4 +187,29 @@ func wantOwner(t *testing.T, path string, uid uint32) {
 	} else if stat.Uid != uid {
 		t.Errorf("%s belongs to %d, not %d", path, stat.Uid, uid)
 	}
+}
+
+// What anybody else sends with the fields of a gateway is not shown as its log.
+func TestLogsOfRootIgnoreForgedRecords(t *testing.T) {
+	testenv.NeedHost(t)
+	testenv.NeedRoot(t)
+	name := "forged-" + strconv.Itoa(os.Getpid())
+	send := func(uid uint32, text string) {
+		t.Helper()
+		logger := exec.Command("logger", "--journald")
+		logger.Stdin = strings.NewReader("MESSAGE=" + text + "\nGATEWAY=" + name + "\n")
+		logger.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+		if out, err := logger.CombinedOutput(); err != nil {
+			t.Fatalf("logger: %v: %s", err, out)
+		}
+	}
+	send(1001, "from a stranger")
+	send(0, "from root")
+	eventually(t, "root's own record", func() error {
+		out, err := exec.Command(programs.gatewayd, "logs", name).CombinedOutput()
+		if strings.Contains(string(out), "stranger") {
+			t.Fatalf("the stranger's record is shown: %s", out)
+		}
+		return errors.Join(err, contains(string(out), "from root"))
+	})
 }

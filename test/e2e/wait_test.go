@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"os"
 	"testing"
 	"time"
 )
@@ -22,4 +23,13 @@ func eventually(t testing.TB, what string, holds func() error) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
+}
+
+// longer is how much of something there is: with GATEWAYD_TEST_LONG=1 as much as
+// finds what is rare, and else as much as fits into a suite that is run often.
+func longer[T any](short, long T) T {
+	if os.Getenv("GATEWAYD_TEST_LONG") == "1" {
+		return long
+	}
+	return short
 }

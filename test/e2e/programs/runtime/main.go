@@ -7,7 +7,8 @@
 //	create web- hang
 //
 // The first line names the real runtime. Each further one has a verb, the
-// beginning of the ids that it concerns, and what happens then:
+// beginning of the ids (of the last argument) that it concerns, and what happens
+// then:
 //
 //	hang      never returns, and ignores SIGTERM
 //	lie       says that it worked, and does nothing
@@ -30,12 +31,8 @@ import (
 )
 
 func main() {
-	if slices.Contains(os.Args, "--version") {
-		fmt.Println("youki version: 0.7.0")
-		return
-	}
 	orders, err := os.ReadFile(filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "runtime-orders"))
-	if err != nil {
+	if err != nil && !slices.Contains(os.Args, "--version") {
 		fail(err)
 	}
 	lines := strings.Split(strings.TrimSpace(string(orders)), "\n")
@@ -45,6 +42,10 @@ func main() {
 		if len(words) == 3 && slices.Contains(os.Args, words[0]) && strings.HasPrefix(os.Args[len(os.Args)-1], words[1]) {
 			misbehave(words[2], real)
 		}
+	}
+	if slices.Contains(os.Args, "--version") {
+		fmt.Println("youki version: 0.7.0")
+		return
 	}
 	fail(syscall.Exec(real, append([]string{real}, os.Args[1:]...), os.Environ()))
 }
