@@ -20,6 +20,7 @@ func (la *launch) clean(ctx context.Context) error {
 	if err := la.end(ctx); err != nil {
 		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
 	}
+	la.host.children.drop(la)
 	la.closeEnds()
 	errs := []error{
 		bundle.ScrubConfig(la.dir),

@@ -23,8 +23,8 @@ type Host struct {
 	Self   string                           // path of gatewayd's own binary
 	Write  journal.Writer                   // takes each line that a gateway writes
 
-	// Runtime waits until the runtime is open. nil: there is none, only bare
-	// gateways can run.
+	// Runtime waits until the runtime is open. Where there is none, which the
+	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
 	Runtime func(context.Context) (*runtime.Runtime, error)
 
 	children children
@@ -44,7 +44,8 @@ func (h *Host) ids() (uid, gid int) {
 type children struct {
 	mu   sync.Mutex
 	pids map[int]struct{}
-	busy int // staging passes and exec probes, whose processes have no name here
+	busy int                       // staging passes and exec probes, whose processes have no name here
+	bare map[*launch]*runtime.Leaf // of those that may have a process; nil: without a cgroup
 
 	reaping sync.Mutex // two would fight for the same orphan
 }
@@ -62,6 +63,36 @@ func (c *children) remove(pid int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	delete(c.pids, pid)
+}
+
+// spare lets what the bare launch forks live, until drop.
+func (c *children) spare(la *launch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bare == nil {
+		c.bare = make(map[*launch]*runtime.Leaf)
+	}
+	c.bare[la] = la.leaf
+}
+
+func (c *children) drop(la *launch) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.bare, la)
+}
+
+// spared says whether the process pid may be what a bare launch has forked: a
+// daemon of its own, say, whose parent is gone. A container's has another
+// parent, the init of its pid namespace. Without a cgroup nobody can tell.
+func (c *children) spared(pid int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, leaf := range c.bare {
+		if leaf == nil || leaf.Holds(pid) {
+			return true
+		}
+	}
+	return false
 }
 
 // hold keeps orphans from being reaped until the function that it returns is
@@ -92,6 +123,6 @@ func (c *children) reapOrphans() error {
 	_, err := runtime.ReapOrphans(func(pid int) bool {
 		_, ok := owned[pid]
 		return ok
-	})
+	}, c.spared)
 	return err
 }

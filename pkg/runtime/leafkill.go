@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
@@ -54,7 +56,7 @@ func (l *Leaf) killOne(ctx context.Context, pid int) error {
 		return err
 	}
 	defer fd.Close()
-	if !l.holds(pid) { // asked after the descriptor was opened: it is this process
+	if !l.Holds(pid) { // asked after the descriptor was opened: it is this process
 		return nil
 	}
 	if err := fd.signal(syscall.SIGKILL); err != nil {
@@ -66,13 +68,12 @@ func (l *Leaf) killOne(ctx context.Context, pid int) error {
 	return nil
 }
 
-func (l *Leaf) holds(pid int) bool {
-	for _, path := range cgroupsOf(pid) {
-		if path == l.path || len(path) > len(l.path) && path[:len(l.path)+1] == l.path+"/" {
-			return true
-		}
-	}
-	return false
+// Holds says whether the process pid is in the leaf or below. A nil leaf holds
+// none.
+func (l *Leaf) Holds(pid int) bool {
+	return l != nil && slices.ContainsFunc(cgroupsOf(pid), func(path string) bool {
+		return path == l.path || strings.HasPrefix(path, l.path+"/")
+	})
 }
 
 // empty waits for populated 0 in cgroup.events. The kernel tells of each change

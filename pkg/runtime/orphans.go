@@ -38,11 +38,15 @@ func BecomeSubreaper() error {
 // watches: Process.Pid, exec.Cmd. Runtime calls in progress need not be known:
 // children younger than a minute are left alone (a longer CallTimeout than that
 // must not be used together with this).
-func ReapOrphans(owned func(pid int) bool) (n int, err error) {
-	return reapOrphans(owned, orphanAge)
+//
+// spared says true for a pid that may live on without an owner, as what a
+// program has forked and left to us while it runs itself. It is reaped when it
+// has ended, and not killed.
+func ReapOrphans(owned, spared func(pid int) bool) (n int, err error) {
+	return reapOrphans(owned, spared, orphanAge)
 }
 
-func reapOrphans(owned func(pid int) bool, age time.Duration) (n int, err error) {
+func reapOrphans(owned, spared func(pid int) bool, age time.Duration) (n int, err error) {
 	pids, err := children()
 	if err != nil {
 		return 0, fmt.Errorf("reap orphans: %w", err)
@@ -54,7 +58,7 @@ func reapOrphans(owned func(pid int) bool, age time.Duration) (n int, err error)
 	var errs []error
 	for _, pid := range pids {
 		s, err := readStat(pid)
-		if err != nil || owned(pid) || s.start > inTicks(max(0, now-age)) {
+		if err != nil || owned(pid) || s.start > inTicks(max(0, now-age)) || !s.dead() && spared(pid) {
 			continue
 		}
 		if err := reapOrphan(pid); err != nil {

@@ -92,31 +92,39 @@ func TestDrops(t *testing.T) {
 }
 
 func TestReapOrphans(t *testing.T) {
-	dead, alive, owned := child(t, "prog"), child(t, "prog"), child(t, "prog")
-	must(t, syscall.Kill(dead, syscall.SIGKILL))
-	waitFor(t, "a zombie", func() bool { s, err := readStat(dead); return err == nil && s.dead() })
+	dead, deadSpared, alive := child(t, "prog"), child(t, "prog"), child(t, "prog")
+	owned, spared := child(t, "prog"), child(t, "prog")
+	for _, pid := range []int{dead, deadSpared} {
+		must(t, syscall.Kill(pid, syscall.SIGKILL))
+		waitFor(t, "a zombie", func() bool { s, err := readStat(pid); return err == nil && s.dead() })
+	}
 	own := func(pid int) bool { return pid == owned }
-	if n, err := ReapOrphans(own); n != 0 || err != nil {
+	spare := func(pid int) bool { return pid == spared || pid == deadSpared }
+	if n, err := ReapOrphans(own, spare); n != 0 || err != nil {
 		t.Errorf("reaped %d young children, %v", n, err)
 	}
-	if n, err := reapOrphans(own, 0); n != 2 || err != nil {
-		t.Errorf("reaped %d, %v, want 2", n, err)
+	if n, err := reapOrphans(own, spare, 0); n != 3 || err != nil {
+		t.Errorf("reaped %d, %v, want 3", n, err)
 	}
-	for _, pid := range []int{dead, alive} {
+	for _, pid := range []int{dead, deadSpared, alive} {
 		if _, err := readStat(pid); err == nil {
 			t.Errorf("process %d is left", pid)
 		}
 	}
-	if s, err := readStat(owned); err != nil || s.dead() {
-		t.Error("the one with an owner was touched")
+	for _, pid := range []int{owned, spared} {
+		if s, err := readStat(pid); err != nil || s.dead() {
+			t.Errorf("process %d was touched, which has an owner or is spared", pid)
+		}
 	}
 }
+
+func nobody(int) bool { return false }
 
 // A child of os/exec that somebody waits for keeps its status.
 func TestReapOrphansTakesNoStatus(t *testing.T) {
 	cmd := exec.Command("/proc/self/exe", "program", "exit", "7")
 	must(t, cmd.Start())
-	_, err := reapOrphans(func(pid int) bool { return pid == cmd.Process.Pid }, 0)
+	_, err := reapOrphans(func(pid int) bool { return pid == cmd.Process.Pid }, nobody, 0)
 	must(t, err)
 	var exit *exec.ExitError
 	if err := cmd.Wait(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
