@@ -12,7 +12,6 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
-	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // bare is the workload of a gateway whose configuration refuses isolation: a
@@ -28,12 +27,13 @@ type bare struct {
 func (la *launch) prepareBare() error {
 	spec, err := la.spec()
 	if err != nil {
-		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+		return permanent(err)
 	}
 	program, dir, err := la.bareProgram(spec.Process.Args[0], spec.Process.Cwd)
 	if err != nil {
-		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+		return permanent(err)
 	}
+	la.tell(func(i *Info) { i.Posture = postureBare })
 	cmd := &exec.Cmd{
 		Path: program, Args: spec.Process.Args, Dir: dir, Env: spec.Process.Env,
 		Stdout: la.output.Stdout(), Stderr: la.output.Stderr(),
@@ -44,6 +44,7 @@ func (la *launch) prepareBare() error {
 	}
 	la.inLeaf(cmd)
 	la.work = &bare{cmd: cmd, output: la.output}
+	la.host.children.spare(la)
 	return nil
 }
 

@@ -3,6 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -18,8 +20,12 @@ import (
 func bareBench(t *testing.T) *bench {
 	t.Helper()
 	b := fakeBench(t)
-	b.Runtime = nil
+	b.Runtime = noRuntime
 	return b
+}
+
+func noRuntime(context.Context) (*runtime.Runtime, error) {
+	return nil, fmt.Errorf("none here: %w", runtime.ErrNoRuntime)
 }
 
 // bareGateway runs a script that is in its tree: the host's shell is not.
@@ -41,6 +47,8 @@ func TestBare(t *testing.T) {
 		"symlink":          bareSymlink,
 		"without a binary": bareMissing,
 		"notify":           bareNotify,
+		"spares":           bareSpares,
+		"owner":            bareOwner,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, bareBench(t)) })
 	}
@@ -61,8 +69,8 @@ func bareProgram(t *testing.T, b *bench) {
 		if got := b.out.texts(id); !slices.Equal(got, want) {
 			t.Errorf("output = %q, want %q", got, want)
 		}
-		if posture := r.Posture(); posture != "bare" {
-			t.Errorf("posture = %q", posture)
+		if info := r.Info(r.n); r.Posture() != "bare" || info.Posture != "bare" || !info.Bare || info.Runtime != "" {
+			t.Errorf("posture = %q, info = %+v", r.Posture(), info)
 		}
 		r.clean()
 	}
@@ -155,4 +163,43 @@ func bareNotify(t *testing.T, b *bench) {
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	must(t, r.Probe(ctx, r.n))
+}
+
+// What a bare gateway forks and leaves to us, as the parent of orphans, lives on
+// while it runs itself, whatever other launches are cleaned.
+func bareSpares(t *testing.T, b *bench) {
+	r := b.startReady(b.bareGateway("(setsid sh -c 'echo ready; exec sleep 1000' &); exec sleep 1000"))
+	var forked int
+	waitFor(t, "what it forked to be ours", func() bool { forked = orphan(r.pid()); return forked != 0 })
+	if !b.children.spared(forked) {
+		t.Error("what a running gateway has forked is not spared")
+	}
+	if b.Cgroup != nil && b.children.spared(os.Getpid()) {
+		t.Error("what is in no leaf is spared")
+	}
+	r.clean()
+	if b.children.spared(forked) {
+		t.Error("what a cleaned gateway has forked is spared")
+	}
+	end(forked) // without a cgroup only the process group was killed
+}
+
+// orphan is our living child that is not the process pid.
+func orphan(pid int) int {
+	for _, p := range descendants() {
+		if p.parent == os.Getpid() && p.pid != pid && p.state != "Z" {
+			return p.pid
+		}
+	}
+	return 0
+}
+
+// Root's bare gateway is run by root: no container's user may write its program.
+func bareOwner(t *testing.T, b *bench) {
+	r := b.prepare(b.bareGateway("exit 0"))
+	info, err := os.Lstat(filepath.Join(b.Dirs.Rootfs(), r.id(), "run"))
+	must(t, err)
+	if ownerOf(info) != os.Geteuid() {
+		t.Errorf("the program that uid %d runs belongs to uid %d", os.Geteuid(), ownerOf(info))
+	}
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,7 +10,6 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
-	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -45,7 +45,7 @@ func (c *container) words() string {
 func (la *launch) create(ctx context.Context) error {
 	spec, err := la.spec()
 	if err != nil {
-		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+		return permanent(err)
 	}
 	if err := la.openFilter(spec.Linux.Seccomp); err != nil {
 		return err
@@ -53,23 +53,43 @@ func (la *launch) create(ctx context.Context) error {
 	if err := bundle.WriteConfig(la.dir, spec); err != nil {
 		return err
 	}
-	engine, err := la.host.Runtime(ctx)
+	engine, err := la.engine(ctx)
 	if err != nil {
 		return err
 	}
+	la.tell(func(i *Info) { i.Runtime, i.Posture = engine.Name(), posture(spec, la.gateway) })
 	work := &container{runtime: engine, id: la.id}
 	la.work = work // from here on, Clean asks the runtime to delete it
 	work.created, err = engine.Create(ctx, la.id, runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	})
 	if err != nil {
-		return err
+		return held(err)
 	}
 	la.watch(work.created.Process())
 	if err := la.record(); err != nil {
 		return err
 	}
 	return la.scrub(spec)
+}
+
+// held says in the supervisor's own words that a process may be left, so that it
+// holds the next launch back.
+func held(err error) error {
+	if errors.Is(err, runtime.ErrRunning) {
+		return fmt.Errorf("%w: %w", supervisor.ErrRunning, err)
+	}
+	return err
+}
+
+// engine is the runtime. Where there is none the gateway does not run: nothing
+// falls back to a plain process.
+func (la *launch) engine(ctx context.Context) (*runtime.Runtime, error) {
+	engine, err := la.host.Runtime(ctx)
+	if errors.Is(err, runtime.ErrNoRuntime) {
+		return nil, fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	}
+	return engine, err
 }
 
 // scrub sees to it that from now on no file holds a value of the environment:
@@ -123,7 +143,7 @@ func (la *launch) plan() (bundle.Plan, error) {
 	if la.leaf != nil {
 		plan.CgroupsPath = la.leaf.Path()
 	}
-	if g.Isolation.Network == "none" {
+	if g.Isolation.Network == bundle.NetworkNone {
 		plan.Hooks = []specs.Hook{{Path: la.host.Self, Args: []string{"gatewayd", "hook", "loopback"}}}
 	}
 	if g.Isolation.Init {
@@ -141,18 +161,4 @@ func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
 	default:
 		return bundle.LoadSeccomp(name)
 	}
-}
-
-// posture says what the configuration asks for to isolate the gateway. What the
-// kernel really gives is not read back.
-func posture(g config.Gateway, host *Host) string {
-	if g.Isolation.Bare {
-		return "bare"
-	}
-	uid, _ := host.ids()
-	root := "rw"
-	if g.Isolation.ReadOnly {
-		root = "ro"
-	}
-	return fmt.Sprintf("uid=%d caps=none nnp seccomp=%s net=%s rootfs=%s", uid, g.Isolation.Seccomp, g.Isolation.Network, root)
 }

@@ -3,6 +3,8 @@ package launch
 import (
 	"errors"
 	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/internal/config"
 )
 
 // Dirs are the directories of a running gatewayd. Everything in Runtime ends
@@ -53,7 +55,7 @@ func (d Dirs) RuntimeRoot() string { return filepath.Join(d.Runtime, "runtime") 
 func (d Dirs) Rootfs() string { return filepath.Join(d.State, "rootfs") }
 
 // Data is the persistent directory of one gateway.
-func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, "data", gateway) }
+func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, config.DataSource, gateway) }
 
 // Stopped holds an empty file for each gateway that its operator stopped.
 func (d Dirs) Stopped() string { return filepath.Join(d.State, "stopped") }

@@ -62,7 +62,7 @@ func (la *launch) mounts() ([]bundle.Mount, error) {
 }
 
 func (la *launch) mountSource(m config.Mount) (string, error) {
-	if m.Source != "data" {
+	if m.Source != config.DataSource {
 		return m.Source, nil
 	}
 	path := la.host.Dirs.Data(la.gateway.Name)

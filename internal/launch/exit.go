@@ -45,20 +45,32 @@ func (la *launch) endForked(process *runtime.Process, work workload, leaf *runti
 	_ = leaf.Kill(ctx)
 }
 
-func (la *launch) exit(status runtime.Status, work workload, leaf *runtime.Leaf) supervisor.Exit {
+func (la *launch) exit(status runtime.Status, work workload, leaf memory) supervisor.Exit {
 	exit := supervisor.Exit{Code: status.Code, Signal: status.Signal}
 	if la.gateway.Isolation.Init && exit.Signal == 0 {
 		// Our init is what ended; it tells how the program did.
 		exit.Code, exit.Signal = inside.Outcome(la.info.Load().Pid, exit.Code)
 	}
-	if exit.Signal == syscall.SIGKILL && leaf != nil {
-		// A kill by the kernel's OOM killer is a SIGKILL like any other; only
-		// the cgroup's memory.events knows, where the controller is there.
-		memory, err := leaf.Memory()
-		exit.OOM = err == nil && memory.Known && memory.OOMKill > 0
-	}
+	exit.OOM = exit.Signal == syscall.SIGKILL && oomKills(leaf) > la.survived.Load()
 	if exit.Code != 0 {
 		exit.Detail = work.words()
 	}
 	return exit
+}
+
+// memory is where the OOM kills of a launch are counted: its leaf.
+type memory interface {
+	Memory() (runtime.MemoryEvents, error)
+}
+
+// oomKills counts the processes of a launch that the kernel killed for want of
+// memory. Such a kill is a SIGKILL like any other: only the cgroup's count tells
+// it from an operator's, and only if it has grown since the program was known to
+// work. A child may have been killed long before, and been done without.
+func oomKills(leaf memory) int64 {
+	events, err := leaf.Memory()
+	if err != nil || !events.Known {
+		return 0
+	}
+	return int64(events.OOMKill)
 }

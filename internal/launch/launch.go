@@ -28,6 +28,8 @@ type launch struct {
 	info   atomic.Pointer[Info]
 	asking asking
 
+	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
+
 	id, dir  string           // dir: launches/<id>
 	leaf     *runtime.Leaf    // nil: no cgroup to be had
 	leafDir  *os.File         // the leaf's directory; nil: no leaf
@@ -42,11 +44,13 @@ type launch struct {
 	reaped   bool             // the pid of process may be another's
 }
 
-// Info is what status tells of a launch.
+// Info is what status tells of a launch. What is not known yet is zero.
 type Info struct {
 	ID      string
-	Pid     int
-	Posture string
+	Pid     int    // zero again when it is cleaned
+	Runtime string // the runtime's name; "": none, or not yet
+	Bare    bool
+	Posture string // in words; "": nothing is made that could have one
 }
 
 // workload is what runs in a launch: a container, or a bare process.

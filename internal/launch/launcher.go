@@ -19,7 +19,18 @@ type Launcher struct {
 	revisions map[string]config.Gateway
 	newest    config.Gateway
 	launches  map[int]*launch
+	cleaned   []cleaned
 }
+
+// cleaned is what is still told of a launch that is forgotten, for those who
+// hear of its end afterwards.
+type cleaned struct {
+	n    int
+	info Info
+}
+
+// keepCleaned is how many of them are kept: the last.
+const keepCleaned = 8
 
 // NewLauncher returns the Launcher of the gateway g, with g as the one revision
 // that it knows.
@@ -82,11 +93,23 @@ func (l *Launcher) Kill(ctx context.Context, n int) error {
 func (l *Launcher) Clean(ctx context.Context, n int) error {
 	err := l.turn(ctx, n, (*launch).clean)
 	if err == nil {
-		l.mu.Lock()
-		delete(l.launches, n)
-		l.mu.Unlock()
+		l.forget(n)
 	}
 	return err
+}
+
+func (l *Launcher) forget(n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	la := l.launches[n]
+	if la == nil {
+		return
+	}
+	delete(l.launches, n)
+	info := *la.info.Load()
+	info.Pid = 0 // anybody's by now
+	l.cleaned = append(l.cleaned, cleaned{n, info})
+	l.cleaned = l.cleaned[max(0, len(l.cleaned)-keepCleaned):]
 }
 
 // Probe asks launch n whether it works.
@@ -98,19 +121,29 @@ func (l *Launcher) Probe(ctx context.Context, n int) error {
 	return la.probe(ctx)
 }
 
-// Info tells of launch n what status shows. It never waits.
+// Info tells of launch n what status shows, and for a while after its Clean
+// what it was. It never waits.
 func (l *Launcher) Info(n int) Info {
-	if la := l.find(n); la != nil {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if la := l.launches[n]; la != nil {
 		return *la.info.Load()
+	}
+	for _, c := range l.cleaned {
+		if c.n == n {
+			return c.info
+		}
 	}
 	return Info{}
 }
 
-// Posture says in words how the newest revision is isolated when it runs.
+// Posture says in words how the newest revision asks to be isolated, as far as
+// that is known before a launch: its package may ask for more.
 func (l *Launcher) Posture() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return posture(l.newest, l.host)
+	uid, _ := l.host.ids()
+	return postureBefore(l.newest, uid)
 }
 
 func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, error) {

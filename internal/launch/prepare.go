@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -54,10 +56,21 @@ func (la *launch) preflight() error {
 		}
 		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, errors.Join(errs...))
 	}
-	if la.host.Runtime == nil && !la.gateway.Isolation.Bare {
-		return fmt.Errorf("%w: no OCI runtime was found, and isolation.bare is not set", supervisor.ErrPermanent)
-	}
 	return nil
+}
+
+// permanent marks what goes wrong with the package or the configuration, and
+// would again. What the machine is short of, or a disk that does not answer, is
+// left as it is: that may pass.
+func permanent(err error) error {
+	for _, passing := range []error{
+		unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.EAGAIN, unix.EINTR, unix.ESTALE, unix.ETIMEDOUT,
+	} {
+		if errors.Is(err, passing) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 }
 
 func (la *launch) makeDir() error {
@@ -66,7 +79,7 @@ func (la *launch) makeDir() error {
 		return err
 	}
 	la.id, la.dir = id, path
-	la.tell(func(i *Info) { i.ID, i.Posture = id, posture(la.gateway, la.host) })
+	la.tell(func(i *Info) { i.ID, i.Bare = id, la.gateway.Isolation.Bare })
 	if os.Geteuid() == 0 {
 		return letPass(path) // to the socket in it
 	}
@@ -81,11 +94,11 @@ func (la *launch) rootfs() string { return filepath.Join(la.host.Dirs.Rootfs(), 
 func (la *launch) stage(ctx context.Context) error {
 	source, err := la.source()
 	if err != nil {
-		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+		return permanent(err)
 	}
 	uid, gid := la.host.ids()
 	options := bundle.CopyOptions{Helper: []string{"/proc/self/exe", "stage"}, UID: uid, GID: gid}
-	if os.Geteuid() == 0 {
+	if os.Geteuid() == 0 && !la.gateway.Isolation.Bare { // what root itself runs, nobody else may write
 		options.Owner = &bundle.Owner{UID: uid, GID: gid}
 	}
 	err = bundle.Copy(ctx, source, la.rootfs(), options)

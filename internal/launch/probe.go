@@ -53,7 +53,12 @@ func (la *launch) probe(ctx context.Context) error {
 	}
 	defer done()
 	defer la.host.children.hold()()
-	return la.ask(ctx)
+	kills := oomKills(la.leaf)
+	if err := la.ask(ctx); err != nil {
+		return err
+	}
+	la.survived.Store(kills)
+	return nil
 }
 
 // openNotify makes the socket for READY=1 in a directory of its own, which is

@@ -170,11 +170,16 @@ func suiteMissingProgram(t *testing.T, b *bench) {
 
 func suiteClean(t *testing.T, b *bench) {
 	r := b.start(b.gateway("exit 0"))
+	before := r.Info(r.n)
 	r.exit()
 	r.clean()
 	b.nothingLeft(t)
-	if info := r.Info(r.n); info != (Info{}) {
-		t.Errorf("info of a cleaned launch = %+v", info)
+	if before.ID == "" || before.Pid == 0 || before.Runtime == "" || before.Bare {
+		t.Errorf("info of a running launch = %+v", before)
+	}
+	before.Pid = 0
+	if info := r.Info(r.n); info != before { // who hears of the end later asks for the id
+		t.Errorf("info of a cleaned launch = %+v, want %+v", info, before)
 	}
 }
 

@@ -126,8 +126,7 @@ func scrubLeft(dir string) error {
 // state it would kill the process that had the container's pid, whoever has
 // that pid now that nobody holds it.
 func (h *Host) deleteState(ctx context.Context, id string) error {
-	err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id)
-	if err != nil || h.Runtime == nil {
+	if err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id); err != nil {
 		return err
 	}
 	engine, err := h.Runtime(ctx)

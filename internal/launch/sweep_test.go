@@ -195,7 +195,7 @@ func TestSweepSurvivesGarbage(t *testing.T) {
 func TestSweepWithoutRuntime(t *testing.T) {
 	b := told(t, 0, "")
 	b.killed(t, b.path, "started", "echo started; sleep 1000", nil)
-	b.Runtime = nil
+	b.Runtime = noRuntime
 	b.swept(t)
 }
 

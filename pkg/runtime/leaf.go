@@ -87,8 +87,11 @@ type MemoryEvents struct {
 }
 
 // Memory reads memory.events. Delete removes the leaf: read before. A leaf that
-// is gone tells nothing (Known is false).
+// is gone (or nil) tells nothing (Known is false).
 func (l *Leaf) Memory() (MemoryEvents, error) {
+	if l == nil {
+		return MemoryEvents{}, nil
+	}
 	data, err := os.ReadFile(filepath.Join(l.Dir(), "memory.events"))
 	if gone(err) {
 		return MemoryEvents{}, nil

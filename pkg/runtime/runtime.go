@@ -59,6 +59,9 @@ func Open(b Binary, o Options) (*Runtime, error) {
 	return &Runtime{name: b.Name, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
 }
 
+// Name returns the name of the program: youki, crun or runc.
+func (r *Runtime) Name() string { return r.name }
+
 // Close gives the sealed program back. No call may be in progress or follow.
 // A daemon never calls it.
 func (r *Runtime) Close() error {
