@@ -238,10 +238,10 @@ func (l *launch) clean(t *testing.T) {
 	must(t, l.Process().Reap())
 	must(t, l.Process().Reap()) // idempotent
 	l.Process().Close()
-	ids, err := l.b.IDs()
+	states, err := os.ReadDir(l.b.root)
 	must(t, err)
-	if len(ids) > 0 {
-		t.Errorf("state is left: %v", ids)
+	if len(states) > 0 {
+		t.Errorf("state is left: %v", states)
 	}
 }
 

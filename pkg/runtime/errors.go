@@ -8,9 +8,6 @@ import (
 
 // Errors that callers may test for with errors.Is.
 var (
-	// ErrNotExist says that the runtime keeps no state of the container: its
-	// directory under Options.Root is missing. Delete treats it as success.
-	ErrNotExist = errors.New("container does not exist")
 	// ErrRunning says that a process of the call or of the container may
 	// still be running, although it was killed: the next launch must wait.
 	ErrRunning = errors.New("still running")

@@ -35,10 +35,10 @@ func (e *NoRuntimeError) Error() string {
 	return fmt.Sprintf("find runtime %s: %v: %s", e.Want, ErrNoRuntime, strings.Join(places, "; "))
 }
 
-// Is makes the error an ErrNoRuntime.
 // Unwrap returns what was wrong at each place.
 func (e *NoRuntimeError) Unwrap() []error { return e.Tried }
 
+// Is makes the error an ErrNoRuntime.
 func (e *NoRuntimeError) Is(target error) bool { return target == ErrNoRuntime }
 
 // Find chooses the runtime: want is "auto" (youki, then crun, then runc), one

@@ -1,9 +1,7 @@
 package runtime
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -69,22 +67,6 @@ func (r *Runtime) Close() error {
 		return nil
 	}
 	return r.program.close()
-}
-
-// IDs returns the ids of all containers of which the runtime keeps state,
-// also of those that no command of the runtime can load any more.
-func (r *Runtime) IDs() ([]string, error) {
-	entries, err := os.ReadDir(r.root)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("list containers: %w", err)
-	}
-	var ids []string
-	for _, entry := range entries {
-		if entry.IsDir() {
-			ids = append(ids, entry.Name())
-		}
-	}
-	return ids, nil
 }
 
 // client is go-runc for one call, with a log file of its own.
