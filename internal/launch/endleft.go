@@ -3,12 +3,7 @@ package launch
 import (
 	"context"
 	"errors"
-	"os"
-	"path"
 	"path/filepath"
-	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -36,7 +31,6 @@ func endNamed(ctx context.Context, id string) error {
 		if err != nil {
 			return err
 		}
-		named = append(named, inCgroupOf(id)...)
 		if len(named) == 0 {
 			return nil
 		}
@@ -46,34 +40,4 @@ func endNamed(ctx context.Context, id string) error {
 			}
 		}
 	}
-}
-
-// inCgroupOf returns the live processes in a cgroup that is called by the launch
-// id: that of the launch, or one that the runtime makes on its own where we give
-// it none. The waiting init of runc does not have the id in its command line.
-func inCgroupOf(id string) (found []runtime.Identity) {
-	files, err := filepath.Glob("/proc/[0-9]*/cgroup")
-	if err != nil {
-		return nil // the pattern is none
-	}
-	for _, file := range files {
-		data, err := os.ReadFile(file)
-		if err != nil || !slices.ContainsFunc(strings.Split(string(data), "\n"), func(line string) bool { return isCgroupOf(line, id) }) {
-			continue
-		}
-		pid, _ := strconv.Atoi(path.Base(path.Dir(file)))
-		if identity, err := runtime.Identify(pid); err == nil && identity.Alive() {
-			found = append(found, identity)
-		}
-	}
-	return found
-}
-
-// isCgroupOf looks at a line ID:CONTROLLERS:PATH of /proc/PID/cgroup. youki
-// prefixes the name.
-func isCgroupOf(line, id string) bool {
-	fields := strings.SplitN(line, ":", 3)
-	return len(fields) == 3 && slices.ContainsFunc(strings.Split(fields[2], "/"), func(name string) bool {
-		return strings.TrimPrefix(name, ":youki:") == id
-	})
 }

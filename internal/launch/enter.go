@@ -2,18 +2,15 @@ package launch
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"strconv"
 	"sync"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
 // enter returns a command that runs argv inside the container, in its cgroup,
@@ -78,30 +75,9 @@ func sealSelf() (*os.File, error) {
 		return nil, fmt.Errorf("open own binary: %w", err)
 	}
 	defer func() { _ = binary.Close() }()
-	file, err := memoryFile()
+	file, err := runtime.Seal("gatewayd", binary)
 	if err != nil {
-		return nil, fmt.Errorf("create memfd: %w", err)
-	}
-	_, err = io.Copy(file, binary)
-	if err == nil {
-		seals := unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-		_, err = unix.FcntlInt(file.Fd(), unix.F_ADD_SEALS, seals)
-	}
-	if err != nil {
-		_ = file.Close()
 		return nil, fmt.Errorf("seal own binary: %w", err)
 	}
 	return file, nil
-}
-
-func memoryFile() (*os.File, error) {
-	flags := unix.MFD_CLOEXEC | unix.MFD_ALLOW_SEALING
-	fd, err := unix.MemfdCreate("gatewayd", flags|unix.MFD_EXEC)
-	if errors.Is(err, unix.EINVAL) { // before Linux 6.3 every memfd is executable
-		fd, err = unix.MemfdCreate("gatewayd", flags)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), "gatewayd"), nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
 // openProbe makes what the launch will be asked by.
@@ -36,7 +37,7 @@ func (la *launch) askInside(argv []string) probe.Probe {
 	return func(ctx context.Context) error {
 		err := ask(ctx)
 		if err != nil {
-			reapEntered()
+			_ = runtime.ReapEntered() // what it could not is left for reapOrphans
 		}
 		return err
 	}

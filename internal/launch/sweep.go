@@ -52,7 +52,7 @@ func (h *Host) leaves() (map[string]*runtime.Leaf, error) {
 	}
 	leaves, err := h.Cgroup.Leaves()
 	for _, leaf := range leaves {
-		byID[filepath.Base(leaf.Dir())] = leaf
+		byID[leaf.ID()] = leaf
 	}
 	return byID, err
 }

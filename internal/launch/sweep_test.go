@@ -212,20 +212,3 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
-
-func TestCgroupOf(t *testing.T) {
-	const id = "web-1-abcdefghij"
-	for line, want := range map[string]bool{
-		"0::/user.slice/" + id:           true,
-		"0::/user.slice/" + id + "/init": true,
-		"4:memory:/:youki:" + id:         true,
-		"0::/user.slice/" + id + "k":     false,
-		"0::/user.slice/x-" + id:         false,
-		id:                               false,
-		"":                               false,
-	} {
-		if isCgroupOf(line, id) != want {
-			t.Errorf("%q: %v", line, !want)
-		}
-	}
-}

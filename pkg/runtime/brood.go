@@ -151,10 +151,7 @@ func (i *initOf) is(s stat) bool {
 	if i.leaf != nil && slices.Contains(cgroupsOf(s.pid), i.leaf.path) {
 		return true
 	}
-	if slices.ContainsFunc(cgroupsOf(s.pid), func(path string) bool { return names(path, i.id) }) {
-		return true
-	}
-	return i.isZombie(s)
+	return inCgroupOf(s.pid, i.id) || i.isZombie(s)
 }
 
 // isZombie is for cgroup v1, where a zombie is in no cgroup any more: youki

@@ -12,7 +12,8 @@ import (
 
 // disposition is what /proc/PID/status tells of how a process takes signals.
 type disposition struct {
-	init    bool   // PID 1 of a pid namespace below ours
+	nested  bool   // in a pid namespace below ours
+	init    bool   // PID 1 of that
 	caught  uint64 // SigCgt: bit n-1 is signal n
 	ignored uint64 // SigIgn
 }
@@ -41,7 +42,8 @@ func readDisposition(pid int) (disposition, error) {
 		switch key {
 		case "NSpid": // its pid in each namespace from ours to its own
 			pids := strings.Fields(value)
-			d.init = len(pids) > 1 && pids[len(pids)-1] == "1"
+			d.nested = len(pids) > 1
+			d.init = d.nested && pids[len(pids)-1] == "1"
 		case "SigCgt":
 			d.caught, err = strconv.ParseUint(value, 16, 64)
 		case "SigIgn":

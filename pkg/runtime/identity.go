@@ -73,7 +73,10 @@ func (i Identity) Kill(ctx context.Context) error {
 // ProcessesNaming returns the live processes of a gatewayd, other than this
 // one, whose command line names the launch id: runtime calls and what they
 // forked (the container's init before its program starts, which no record
-// names yet), and hooks and other sub-commands of this same program.
+// names yet), and hooks and other sub-commands of this same program. Also those in
+// a cgroup that is called by the id: that of the launch, or one that the runtime
+// makes on its own where it is given none. The waiting init of runc does not have
+// the id in its command line.
 //
 // A shell, pager or editor in which an operator has typed the id is none of
 // them, as its program is another. Only what runs as this user is returned; for
@@ -85,7 +88,7 @@ func ProcessesNaming(id string) ([]Identity, error) {
 	}
 	var found []Identity
 	for _, pid := range pids {
-		if pid == os.Getpid() || !ours(pid, arguments(pid), id) {
+		if pid == os.Getpid() || !mayEnd(pid) || !ours(pid, arguments(pid), id) && !inCgroupOf(pid, id) {
 			continue
 		}
 		if i, err := Identify(pid); err == nil && i.Alive() {
@@ -99,7 +102,13 @@ func ours(pid int, args []string, id string) bool {
 	if !slices.ContainsFunc(args, func(arg string) bool { return names(arg, id) }) {
 		return false
 	}
-	return mayEnd(pid) && (strings.HasPrefix(args[0], sealedPrefix) || sameProgram(pid))
+	return strings.HasPrefix(args[0], sealedPrefix) || sameProgram(pid)
+}
+
+// inCgroupOf says whether pid is in a cgroup that is called by the launch id, or
+// below. youki prefixes the name.
+func inCgroupOf(pid int, id string) bool {
+	return slices.ContainsFunc(cgroupsOf(pid), func(path string) bool { return names(path, id) })
 }
 
 // names says whether arg holds id as a whole word, so that web-1-ab is not

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"syscall"
 	"time"
 
@@ -92,4 +93,36 @@ func reapOrphan(pid int) error {
 	}
 	_, err = fd.waitid(0)
 	return err
+}
+
+// ReapEntered ends and reaps what entered a pid namespace below ours and lost
+// its parent: what nsenter(1) has started there and left behind. It becomes our
+// child, since nsenter itself is outside of that namespace. And as long as it is
+// not reaped, be it a zombie, the init of the namespace cannot end
+// (zap_pid_ns_processes in kernel/pid_namespace.c).
+func ReapEntered() error {
+	pids, err := allPids() // the kernel's list of children may leave one out when another one goes
+	if err != nil {
+		return fmt.Errorf("reap entered processes: %w", err)
+	}
+	var errs []error
+	for _, pid := range pids {
+		if !entered(pid) {
+			continue
+		}
+		if err := reapOrphan(pid); err != nil && !errors.Is(err, ErrNotChild) { // reaped by another call
+			errs = append(errs, fmt.Errorf("reap entered process %d: %w", pid, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// entered says whether pid is our child in a pid namespace of which it is not
+// the init.
+func entered(pid int) bool {
+	if s, err := readStat(pid); err != nil || s.parent != os.Getpid() {
+		return false
+	}
+	d, err := readDisposition(pid)
+	return err == nil && d.nested && !d.init
 }

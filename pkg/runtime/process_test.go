@@ -187,12 +187,13 @@ func TestProcessesNaming(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	for _, arg := range []string{"web-1-ab", "/run/web-1-ab/log", "--id=web-1-ab", "web-1-abc/web-1-ab"} {
+	for _, arg := range []string{"web-1-ab", "/run/web-1-ab/log", "--id=web-1-ab", "web-1-abc/web-1-ab",
+		"/user.slice/web-1-ab/init", "/:youki:web-1-ab"} {
 		if !names(arg, "web-1-ab") {
 			t.Errorf("%q does not name it", arg)
 		}
 	}
-	for _, arg := range []string{"web-1-abc", "xweb-1-ab", "web-1-ab_", ""} {
+	for _, arg := range []string{"web-1-abc", "xweb-1-ab", "web-1-ab_", "", "/user.slice/x-web-1-ab"} {
 		if names(arg, "web-1-ab") {
 			t.Errorf("%q names it", arg)
 		}

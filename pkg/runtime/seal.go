@@ -46,23 +46,36 @@ func seal(path string) (*sealed, error) {
 	if err := sealable(source); err != nil {
 		return nil, err
 	}
-	memory, err := memoryFile("oci-runtime")
+	memory, err := Seal("oci-runtime", source)
 	if err != nil {
 		return nil, err
 	}
 	defer memory.Close()
-	if _, err := io.Copy(memory, source); err != nil {
-		return nil, fmt.Errorf("copy: %w", err)
-	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
 	fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return &sealed{fd}, nil
+}
+
+// Seal copies a program into a memory file that is executable and that nobody,
+// this process included, can change any more. The name is for people who look
+// into /proc. The caller owes a Close.
+func Seal(name string, program io.Reader) (*os.File, error) {
+	memory, err := memoryFile(name)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := io.Copy(memory, program); err != nil {
+		memory.Close()
+		return nil, fmt.Errorf("copy: %w", err)
+	}
+	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+		memory.Close()
+		return nil, fmt.Errorf("seal: %w", err)
+	}
+	return memory, nil
 }
 
 // withoutPath is the error without the path, which the caller names.
