@@ -48,6 +48,7 @@ type launch struct {
 type Info struct {
 	ID      string
 	Pid     int    // zero again when it is cleaned
+	Cleaned bool   // nothing of it is left
 	Runtime string // the runtime's name; "": none, or not yet
 	Bare    bool
 	Posture string // in words; "": nothing is made that could have one

@@ -107,7 +107,7 @@ func (l *Launcher) forget(n int) {
 	}
 	delete(l.launches, n)
 	info := *la.info.Load()
-	info.Pid = 0 // anybody's by now
+	info.Pid, info.Cleaned = 0, true // the pid may be anybody's by now
 	l.cleaned = append(l.cleaned, cleaned{n, info})
 	l.cleaned = l.cleaned[max(0, len(l.cleaned)-keepCleaned):]
 }

@@ -32,7 +32,8 @@ func TestInfoOfCleanedLaunches(t *testing.T) {
 	for i, before := range infos {
 		want := Info{}
 		if i >= len(infos)-keepCleaned {
-			want, want.Pid = before, 0 // the pid may be another's by now
+			want = before
+			want.Pid, want.Cleaned = 0, true // the pid may be another's by now
 		}
 		if got := l.Info(i + 1); got != want {
 			t.Errorf("launch %d was %+v, and is told as %+v", i+1, before, got)
