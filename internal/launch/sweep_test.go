@@ -25,6 +25,7 @@ func (b *bench) swept(t *testing.T) []string {
 	if err != nil {
 		t.Errorf("sweep: %v", err)
 	}
+	waitFor(t, "the end of what was dying", func() bool { return !slices.ContainsFunc(descendants(), dying) })
 	for _, pid := range alive() {
 		t.Errorf("alive after the sweep: %d %q", pid, commandLine(pid))
 	}
@@ -36,6 +37,10 @@ func (b *bench) swept(t *testing.T) []string {
 	}
 	return ids
 }
+
+// dying is a process that has given its memory back and is no zombie yet: a call
+// of the killed daemon, which the kernel has killed with it.
+func dying(p process) bool { return p.state != "Z" && commandLine(p.pid) == "" }
 
 // A daemon that is killed leaves a launch in the midst of anything.
 func suiteCrash(t *testing.T, b *bench) {
