@@ -7,6 +7,7 @@ import (
 	"os"
 
 	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -35,17 +36,28 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 		g.Leftovers = append(g.Leftovers, left.Error())
 	}
 	if entry.launcher != nil {
-		info := entry.launcher.Info(s.Launch)
-		g.ID, g.Pid, g.Posture = info.ID, info.Pid, info.Posture
-		if g.Posture == "" {
-			g.Posture = entry.launcher.Posture() // what the next launch will have
-		}
+		describeLaunch(&g, entry.launcher, s.Launch)
 	}
 	if !g.Bare {
 		binary := d.engine.program()
 		g.Runtime, g.RuntimeVersion, g.RuntimePath = binary.Name, binary.Version, binary.Path
 	}
 	return g
+}
+
+// describeLaunch tells of launch n, while there is something of it, what it is:
+// the configuration may have changed since. Before and after that it tells what
+// the next one will be.
+func describeLaunch(g *control.Gateway, l *launch.Launcher, n int) {
+	g.Posture = l.Posture()
+	info := l.Info(n)
+	if info.ID == "" || info.Cleaned {
+		return
+	}
+	g.ID, g.Pid, g.Bare = info.ID, info.Pid, info.Bare
+	if info.Posture != "" {
+		g.Posture = info.Posture
+	}
 }
 
 func text(err error) string {

@@ -189,6 +189,10 @@ func TestBare(t *testing.T) {
 	i.tell("PORT", "exit=3")
 	i.awaitLaunch("web", 1)
 	i.awaitRecord("the second warning", func(record) bool { return true }, "EVENT=bare-warning", "LAUNCH=2")
+	i.must("stop", "web")
+	if states, err := i.states(); err != nil || states["web"].ID != "" || states["web"].Pid != 0 {
+		t.Errorf("status tells of a launch that is gone: %+v, %v", states["web"], err)
+	}
 	i.mustStop()
 	i.mustBeNothing()
 }

@@ -53,13 +53,13 @@ ready.probe = "http://127.0.0.1:$PORT/"
 func TestJournalOfEvents(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "events")
-	i.configure(serving)
+	i.configure("log_level = \"debug\"\n" + serving)
 	i.mustStart()
 	s := i.awaitReady("web")
 	i.tell("PORT", "exit=3")
 	i.awaitLaunch("web", 1)
 	i.mustStop()
-	for _, event := range []string{"launch-started", "launch-ready", "launch-ended"} {
+	for _, event := range []string{"launch-started", "posture", "launch-ready", "launch-ended", "launch-cleaned"} {
 		r := i.awaitRecord(event, func(r record) bool { return r.field("LAUNCH") == "1" }, "EVENT="+event)
 		wantFields(t, r, map[string]string{"GATEWAY": "web", "CONTAINER_ID": s.ID, "MESSAGE_ID": journal.MessageID(event)})
 	}
