@@ -39,7 +39,7 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 		describeLaunch(&g, entry.launcher, s.Launch)
 	}
 	if !g.Bare {
-		binary := d.engine.program()
+		binary := d.opening.program()
 		g.Runtime, g.RuntimeVersion, g.RuntimePath = binary.Name, binary.Version, binary.Path
 	}
 	return g

@@ -43,7 +43,7 @@ type daemon struct {
 	sink       *journal.Sink // nil on a terminal
 	writeLine  journal.Writer
 	host       *launch.Host
-	engine     *engine
+	opening    *opening
 	lock       *launch.Lock
 	notifier   systemd.Notifier
 	supervisor *supervisor.Supervisor
@@ -100,7 +100,7 @@ func (d *daemon) open(c *config.Config) error {
 	if err := d.takeDirectories(cgroup); err != nil {
 		return err
 	}
-	d.openEngine(c.Runtime)
+	d.openRuntime(c.Runtime)
 	if err := d.sweep(); err != nil {
 		return err
 	}

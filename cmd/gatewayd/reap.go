@@ -41,7 +41,7 @@ func (d *daemon) reap() error {
 	}
 	defer func() { _ = d.lock.Release() }()
 	if d.host.Left() { // no ordinary stop leaves anything
-		d.openEngine("auto")
+		d.openRuntime("auto")
 		if err := d.sweep(); err != nil {
 			return err
 		}

@@ -53,8 +53,8 @@ func (d *daemon) apply(ctx context.Context) (c *config.Config, removed func() er
 	if level, err := zapcore.ParseLevel(c.LogLevel); err == nil {
 		d.level.SetLevel(level)
 	}
-	if c.Runtime != d.engine.want {
-		d.log.Warn(fmt.Sprintf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.engine.want),
+	if c.Runtime != d.opening.want {
+		d.log.Warn(fmt.Sprintf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.opening.want),
 			event("config-reloaded"))
 	}
 	removed = d.removeOthers(ctx, c)

@@ -22,7 +22,7 @@ const (
 // watch tells systemd how the gateways do, until the daemon is asked to end. It
 // returns an error when not one gateway came up.
 func (d *daemon) watch(c *config.Config) error {
-	opened := d.engine.opened
+	opened := d.opening.opened
 	reloaded := make(chan struct{}, 1)
 	told := ""
 	extend := time.NewTicker(extendEvery)
@@ -54,7 +54,7 @@ func (d *daemon) watch(c *config.Config) error {
 		case <-reloaded:
 			d.tellReloaded(summary.Status)
 		case <-opened:
-			if err := d.engine.failure(c); err != nil {
+			if err := d.opening.failure(c); err != nil {
 				return err
 			}
 			opened = nil
@@ -76,7 +76,7 @@ func (d *daemon) announce(summary systemd.Summary) {
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
 	if d.options.ready != nil {
-		d.options.ready(d.engine.program(), d.Status(context.Background()).Gateways)
+		d.options.ready(d.opening.program(), d.Status(context.Background()).Gateways)
 	}
 }
 

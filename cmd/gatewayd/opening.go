@@ -11,50 +11,51 @@ import (
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
-// engine is the runtime of this daemon. It is looked for, copied and asked for
-// its version while the first launches are staged: only their create waits.
-type engine struct {
+// opening is the runtime of this daemon on its way. It is looked for, copied and
+// asked for its version while the first launches are staged: only their create
+// waits.
+type opening struct {
 	want string // as configured
 
-	opened chan struct{} // closed when the rest is known
-	binary runtime.Binary
-	engine *runtime.Runtime
-	err    error
+	opened  chan struct{} // closed when the rest is known
+	binary  runtime.Binary
+	runtime *runtime.Runtime
+	err     error
 }
 
-// openEngine begins to open the runtime that the configuration names.
-func (d *daemon) openEngine(want string) {
-	e := &engine{want: want, opened: make(chan struct{})}
-	d.engine, d.host.Runtime = e, e.wait
+// openRuntime begins to open the runtime that the configuration names.
+func (d *daemon) openRuntime(want string) {
+	o := &opening{want: want, opened: make(chan struct{})}
+	d.opening, d.host.Runtime = o, o.wait
 	go func() {
-		defer close(e.opened)
+		defer close(o.opened)
 		ctx, cancel := context.WithTimeout(d.signals.context(), callTime)
 		defer cancel()
-		if e.binary, e.err = runtime.Find(ctx, want, d.youkiPlaces()); e.err != nil {
+		if o.binary, o.err = runtime.Find(ctx, want, d.youkiPlaces()); o.err != nil {
 			return
 		}
 		options := runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime}
-		if e.engine, e.err = runtime.Open(e.binary, options); e.err == nil {
-			d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", e.binary.Name, e.binary.Version, e.binary.Path, e.binary.Why), event("runtime-chosen"))
+		if o.runtime, o.err = runtime.Open(o.binary, options); o.err == nil {
+			d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", o.binary.Name, o.binary.Version, o.binary.Path, o.binary.Why), event("runtime-chosen"))
 		}
 	}()
 }
 
 // wait is the launch.Host's Runtime.
-func (e *engine) wait(ctx context.Context) (*runtime.Runtime, error) {
+func (o *opening) wait(ctx context.Context) (*runtime.Runtime, error) {
 	select {
-	case <-e.opened:
-		return e.engine, e.err
+	case <-o.opened:
+		return o.runtime, o.err
 	case <-ctx.Done():
 		return nil, fmt.Errorf("wait for the runtime: %w", ctx.Err())
 	}
 }
 
 // program is what was found; nothing, while that is not known.
-func (e *engine) program() runtime.Binary {
+func (o *opening) program() runtime.Binary {
 	select {
-	case <-e.opened:
-		return e.binary
+	case <-o.opened:
+		return o.binary
 	default:
 		return runtime.Binary{}
 	}
@@ -63,15 +64,15 @@ func (e *engine) program() runtime.Binary {
 // failure is what keeps the daemon from running: without a runtime it fails
 // closed. Gateways that want no container go on, and the others fail alone. A
 // runtime that was only slow to answer, as on a cold disk, may do so next time.
-func (e *engine) failure(c *config.Config) error {
+func (o *opening) failure(c *config.Config) error {
 	bare := slices.ContainsFunc(c.Gateways, func(g config.Gateway) bool { return g.Isolation.Bare })
 	switch {
-	case e.err == nil || bare || len(c.Gateways) == 0:
+	case o.err == nil || bare || len(c.Gateways) == 0:
 		return nil
-	case errors.Is(e.err, context.DeadlineExceeded) || errors.Is(e.err, context.Canceled):
-		return e.err
+	case errors.Is(o.err, context.DeadlineExceeded) || errors.Is(o.err, context.Canceled):
+		return o.err
 	}
-	return codeError{exitConfig, e.err}
+	return codeError{exitConfig, o.err}
 }
 
 // youkiPlaces are where make install and make setup put youki.
