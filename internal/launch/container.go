@@ -53,14 +53,14 @@ func (la *launch) create(ctx context.Context) error {
 	if err := bundle.WriteConfig(la.dir, spec); err != nil {
 		return err
 	}
-	engine, err := la.engine(ctx)
+	r, err := la.runtime(ctx)
 	if err != nil {
 		return err
 	}
-	la.tell(func(i *Info) { i.Runtime, i.Posture = engine.Name(), posture(spec, la.gateway) })
-	work := &container{runtime: engine, id: la.id}
+	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, la.gateway) })
+	work := &container{runtime: r, id: la.id}
 	la.work = work // from here on, Clean asks the runtime to delete it
-	work.created, err = engine.Create(ctx, la.id, runtime.CreateOptions{
+	work.created, err = r.Create(ctx, la.id, runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	})
 	if err != nil {
@@ -82,14 +82,14 @@ func held(err error) error {
 	return err
 }
 
-// engine is the runtime. Where there is none the gateway does not run: nothing
+// runtime is what makes the container. Where there is none the gateway does not run: nothing
 // falls back to a plain process.
-func (la *launch) engine(ctx context.Context) (*runtime.Runtime, error) {
-	engine, err := la.host.Runtime(ctx)
+func (la *launch) runtime(ctx context.Context) (*runtime.Runtime, error) {
+	r, err := la.host.Runtime(ctx)
 	if errors.Is(err, runtime.ErrNoRuntime) {
 		return nil, fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 	}
-	return engine, err
+	return r, err
 }
 
 // scrub sees to it that from now on no file holds a value of the environment:

@@ -129,9 +129,9 @@ func (h *Host) deleteState(ctx context.Context, id string) error {
 	if err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id); err != nil {
 		return err
 	}
-	engine, err := h.Runtime(ctx)
+	r, err := h.Runtime(ctx)
 	if err != nil {
 		return nil // the directory is gone, and nobody is there to ask for more
 	}
-	return engine.Delete(ctx, id)
+	return r.Delete(ctx, id)
 }
