@@ -82,8 +82,8 @@ func held(err error) error {
 	return err
 }
 
-// runtime is what makes the container. Where there is none the gateway does not run: nothing
-// falls back to a plain process.
+// runtime is what makes the container. Where there is none the gateway does not
+// run: nothing falls back to a plain process.
 func (la *launch) runtime(ctx context.Context) (*runtime.Runtime, error) {
 	r, err := la.host.Runtime(ctx)
 	if errors.Is(err, runtime.ErrNoRuntime) {
