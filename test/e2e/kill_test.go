@@ -49,7 +49,7 @@ func TestKilledAtRandomMoments(t *testing.T) {
 	i := newInstance(t, "killed-random")
 	i.configure(two)
 	i.mustStart()
-	for round := range 12 {
+	for round := range longer(12, 150) {
 		after := time.Duration(rand.IntN(150)) * time.Millisecond
 		what := i.disturb(round)
 		time.Sleep(after) // a moment, not a wait for anything

@@ -73,7 +73,8 @@ func TestReloadWithoutItsClient(t *testing.T) {
 const stubborn = `
 [gateway.stubborn]
 rootfs = "$ROOTFS"
-command = ["/gateway", "ignore=TERM"]
+command = ["/gateway", "ignore=TERM", "notify"]
+ready.probe = "notify"
 stop.timeout = "2s"
 `
 

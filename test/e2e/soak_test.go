@@ -17,7 +17,7 @@ func TestEverythingAtOnce(t *testing.T) {
 	var group sync.WaitGroup
 	for range 4 {
 		group.Go(func() {
-			for range 12 {
+			for range longer(12, 100) {
 				i.meddle()
 			}
 		})

@@ -213,3 +213,34 @@ func TestLogsOfRootIgnoreForgedRecords(t *testing.T) {
 		return errors.Join(err, contains(string(out), "from root"))
 	})
 }
+
+// A disk that is full is told as that, leaves nothing half-staged, and is tried
+// again until there is room.
+func TestFullDisk(t *testing.T) {
+	i := newSystemInstance(t)
+	mustMkdir(t, i.state, 0o711)
+	if err := syscall.Mount("none", i.state, "tmpfs", 0, "size=1m"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = syscall.Unmount(i.state, syscall.MNT_DETACH) })
+	i.configure(serving + "restart.max_delay = \"200ms\"\n")
+	started := make(chan error, 1)
+	go func() { started <- i.start() }()
+	s := i.await("web", "failing", func(s state) bool { return s.Failures > 1 })
+	if err := contains(s.Cause, "no space left on device"); err != nil {
+		t.Error(err)
+	}
+	if err := syscall.Mount("none", i.state, "tmpfs", syscall.MS_REMOUNT, "size=100m"); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-started; err != nil {
+		t.Error(err)
+	}
+	if trees := names(filepath.Join(i.state, "rootfs")); len(trees) != 1 {
+		t.Errorf("staged trees: %v", trees)
+	}
+	i.mustStop()
+	if trees := names(filepath.Join(i.state, "rootfs")); len(trees) != 0 {
+		t.Errorf("staged trees are left: %v", trees)
+	}
+}

@@ -8,6 +8,9 @@
 //	notify            say READY=1 to NOTIFY_SOCKET
 //	out=TEXT err=TEXT write a line; TEXT may hold Go escapes such as \x00
 //	flood=N           write the numbers from 1 to N, one a line
+//	close             close stdout and stderr
+//	blob=N            write N bytes that are one line
+//	crowd=N           have N children
 //	sleep=DURATION
 //	await=PATH        wait until a file is there
 //	write=PATH:TEXT   write a file

@@ -27,6 +27,9 @@ func actions() map[string]func(value string) error {
 		"out":     func(text string) error { return line(os.Stdout, text) },
 		"err":     func(text string) error { return line(os.Stderr, text) },
 		"flood":   flood,
+		"close":   func(string) error { return errors.Join(os.Stdout.Close(), os.Stderr.Close()) },
+		"blob":    blob,
+		"crowd":   crowd,
 		"sleep":   sleep,
 		"await":   await,
 		"write":   write,
@@ -61,6 +64,23 @@ func flood(value string) error {
 		fmt.Fprintln(w, i)
 	}
 	return errors.Join(err, w.Flush())
+}
+
+func blob(value string) error {
+	n, err := strconv.Atoi(value)
+	chunk := strings.Repeat("x", 4096)
+	for ; err == nil && n > 0; n -= len(chunk) {
+		_, err = io.WriteString(os.Stdout, chunk[:min(n, len(chunk))])
+	}
+	return errors.Join(err, line(os.Stdout, ""))
+}
+
+func crowd(value string) error {
+	n, err := strconv.Atoi(value)
+	for ; err == nil && n > 0; n-- {
+		err = exec.Command("/proc/self/exe", "sleep=1h").Start()
+	}
+	return err
 }
 
 func sleep(value string) error {
@@ -169,6 +189,7 @@ func once(value string) error {
 
 var signals = map[string]syscall.Signal{
 	"TERM": syscall.SIGTERM, "KILL": syscall.SIGKILL, "SEGV": syscall.SIGSEGV, "ABRT": syscall.SIGABRT, "USR1": syscall.SIGUSR1,
+	"HUP": syscall.SIGHUP, "INT": syscall.SIGINT, "QUIT": syscall.SIGQUIT,
 }
 
 const (
