@@ -46,6 +46,8 @@ command = ["/gateway", "serve=127.0.0.1:$PORT"]
 ready.probe = ["/gateway", "copy=/proc/self/status:/status", "copy=/proc/self/cgroup:/cgroup", "link=/proc/self/ns/pid:/ns", "unshare=/unshare", "exit=0"]
 `)
 	i.mustStart()
+	// The probe does not ask whether the program answers yet.
+	eventually(t, "an answer", func() error { _, _, err := i.ask("PORT", "/"); return err })
 	i.wantConfined("/status")
 	if said := i.read("PORT", "/unshare"); said != "operation not permitted" {
 		t.Errorf("unshare, which the filter refuses, ended as %q", said)
