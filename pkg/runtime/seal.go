@@ -52,6 +52,9 @@ func seal(path string) (*sealed, error) {
 	}
 	defer memory.Close()
 	fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
+	if errors.Is(err, unix.EINVAL) { // fcntl(2): beyond RLIMIT_NOFILE
+		return nil, fmt.Errorf("seal: the limit of open files must be well above %d (LimitNOFILE=, ulimit -n)", lowestFD)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
