@@ -59,6 +59,9 @@ func (la *launch) create(ctx context.Context) error {
 	}
 	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, la.gateway) })
 	work := &container{runtime: r, id: la.id}
+	if la.host.Cgroup != nil {
+		go la.host.Cgroup.Hasten()
+	}
 	la.work = work // from here on, Clean asks the runtime to delete it
 	work.created, err = r.Create(ctx, la.id, runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,

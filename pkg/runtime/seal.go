@@ -69,7 +69,7 @@ func Seal(name string, program io.Reader) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.Copy(memory, program); err != nil {
+	if err := fill(memory, program); err != nil {
 		memory.Close()
 		return nil, fmt.Errorf("copy: %w", err)
 	}
@@ -79,6 +79,26 @@ func Seal(name string, program io.Reader) (*os.File, error) {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	return memory, nil
+}
+
+// fill is io.Copy, but for a file within the kernel: copy_file_range(2) refuses
+// two file systems, and io.Copy would then take it through a small buffer of
+// ours (10 ms instead of 7.5 for youki's 11.5 MB).
+func fill(memory *os.File, program io.Reader) error {
+	source, ok := program.(*os.File)
+	if !ok {
+		_, err := io.Copy(memory, program)
+		return err
+	}
+	for {
+		n, err := unix.Sendfile(int(memory.Fd()), int(source.Fd()), nil, 1<<30)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if err != nil || n == 0 {
+			return os.NewSyscallError("sendfile", err)
+		}
+	}
 }
 
 // withoutPath is the error without the path, which the caller names.
