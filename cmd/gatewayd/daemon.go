@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -24,7 +23,6 @@ const (
 	sweepTime    = 30 * time.Second
 	callTime     = 10 * time.Second
 	farewellTime = 2 * time.Second // for the journal to take the last records
-	gcPercent    = 25
 )
 
 // daemonOptions is what tells one kind of daemon from another.
@@ -75,9 +73,6 @@ func runDaemon(o daemonOptions) error {
 }
 
 func (d *daemon) run(c *config.Config) error {
-	// The heap is a few megabytes and mostly rubbish of launches: collecting it
-	// early costs next to nothing, and keeps a small daemon small.
-	debug.SetGCPercent(gcPercent)
 	err := d.open(c)
 	switch {
 	case err == nil:
