@@ -51,6 +51,9 @@ type daemon struct {
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
 	announced  bool       // READY=1 was said
+
+	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
+	enterErr error
 }
 
 // runDaemon runs until it is asked to end, and returns what its exit code says.
@@ -101,6 +104,9 @@ func (d *daemon) open(c *config.Config) error {
 		return err
 	}
 	d.openRuntime(c.Runtime)
+	if err := d.awaitEntered(); err != nil {
+		return err
+	}
 	if err := d.sweep(); err != nil {
 		return err
 	}

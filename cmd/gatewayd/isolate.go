@@ -21,7 +21,8 @@ func (d *daemon) isolate() (*runtime.Cgroup, error) {
 	}
 	cgroup, err := d.delegated()
 	if err == nil {
-		return cgroup, cgroup.Enter("supervisor")
+		d.enter(cgroup)
+		return cgroup, nil
 	}
 	noScope := d.enterScope()
 	if os.Geteuid() != 0 {
@@ -29,6 +30,26 @@ func (d *daemon) isolate() (*runtime.Cgroup, error) {
 	}
 	d.log.Warn("goes on without a cgroup: containers are killed through their pid namespace, OOM kills are not told apart", zap.Error(err))
 	return nil, nil //nolint:nilnil // no cgroup is what root can do without
+}
+
+// enter begins to move the daemon into its sub-cgroup, which the kernel takes
+// its time for. The first launch waits for it, and so does what hands
+// controllers down.
+func (d *daemon) enter(cgroup *runtime.Cgroup) {
+	d.entered = make(chan struct{})
+	go func() {
+		defer close(d.entered)
+		d.enterErr = cgroup.Enter("supervisor")
+	}()
+}
+
+// awaitEntered returns when the daemon is where it belongs.
+func (d *daemon) awaitEntered() error {
+	if d.entered == nil {
+		return nil // there is no cgroup
+	}
+	<-d.entered
+	return d.enterErr
 }
 
 // delegated is the cgroup that systemd made for us. For root it carries

@@ -34,6 +34,9 @@ func (d *daemon) openRuntime(want string) {
 		if o.binary, o.err = runtime.Find(ctx, want, d.youkiPlaces()); o.err != nil {
 			return
 		}
+		if d.awaitEntered() == nil && d.host.Cgroup != nil {
+			d.host.Cgroup.HandDown() // the program that was asked has ended
+		}
 		options := runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime}
 		if o.runtime, o.err = runtime.Open(o.binary, options); o.err == nil {
 			d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", o.binary.Name, o.binary.Version, o.binary.Path, o.binary.Why), event("runtime-chosen"))

@@ -9,7 +9,7 @@
 //
 //	err := runtime.BecomeSubreaper()                          // once, before all else
 //	cgroup, err := runtime.Delegated()                        // or a *NoCgroupError: do without
-//	err = cgroup.Enter("supervisor")
+//	err = cgroup.Enter("supervisor"); cgroup.HandDown()
 //	binary, err := runtime.Find(ctx, "auto", places)
 //	r, err := runtime.Open(binary, runtime.Options{Root: root})
 //
