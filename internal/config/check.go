@@ -73,18 +73,18 @@ func boolean(r *report, n *node) (bool, bool) {
 }
 
 // integer takes a whole number from low to high.
-func integer(low, high int) checker[int] {
-	return func(r *report, n *node) (int, bool) {
+func integer[T int | int64](low, high T) checker[T] {
+	return func(r *report, n *node) (T, bool) {
 		if n.kind != unstable.Integer {
 			r.value(n, "want an integer, got %s", kinds[n.kind])
 			return 0, false
 		}
-		value, err := strconv.ParseInt(n.text, 0, 0)
+		value, err := strconv.ParseInt(n.text, 0, 64)
 		if err != nil || value < int64(low) || value > int64(high) {
 			r.value(n, "%s is not between %d and %d", clip(n.text), low, high)
 			return 0, false
 		}
-		return int(value), true
+		return T(value), true
 	}
 }
 

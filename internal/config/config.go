@@ -15,8 +15,9 @@ type Config struct {
 // Gateway is one configured workload. Slices and maps without elements are nil.
 type Gateway struct {
 	Name      string
-	Rootfs    string   // absolute path of a packaged tree; empty if Bundle is set
-	Bundle    string   // absolute path of a packaged OCI bundle; empty if Rootfs is set
+	Rootfs    string // absolute path of a packaged tree; empty if Bundle is set
+	Bundle    string // absolute path of a packaged OCI bundle; empty if Rootfs is set
+	Staging   Staging
 	Command   []string // nil: what the bundle says
 	Workdir   string   // absolute; empty: what the bundle says
 	Env       Env
@@ -25,6 +26,19 @@ type Gateway struct {
 	Restart   Restart
 	Stop      Stop
 	Isolation Isolation
+}
+
+// Staging says how the root of a launch is made from the source, and what the
+// source must be. Its keys stand beside rootfs and bundle in the file.
+type Staging struct {
+	Stage       string // auto, copy or overlay
+	IDs         string // single or range
+	Verify      string // changed, always or never
+	Digest      string // sha256: and 64 hexadecimal digits, lower case; empty: any tree will do
+	MaxSize     int64  // of the content of a copy, in bytes; 0: no limit
+	MaxFiles    int64  // entries of a copy; 0: no limit
+	SkipSpecial bool   // leave FIFOs, sockets and devices out of a copy
+	KeepSetuid  bool
 }
 
 // Env is the environment of a gateway. No name is in two of its fields.

@@ -30,7 +30,8 @@ func TestManualNamesEveryKey(t *testing.T) {
 
 // noDefault are the keys whose default is that they are not there.
 var noDefault = []string{
-	"gateway.NAME.rootfs", "gateway.NAME.bundle", "gateway.NAME.command", "gateway.NAME.env.static.NAME",
+	"gateway.NAME.rootfs", "gateway.NAME.bundle", "gateway.NAME.command",
+	"gateway.NAME.digest", "gateway.NAME.max_size", "gateway.NAME.env.static.NAME",
 	"gateway.NAME.mount.source", "gateway.NAME.mount.target",
 }
 

@@ -14,6 +14,7 @@ const (
 	aWeek    = 7 * aDay
 
 	mostFailures  = 1_000_000
+	mostFiles     = 1_000_000_000
 	largestFactor = 100
 )
 
@@ -23,7 +24,8 @@ func defaultConfig() Config { return Config{LogLevel: "info", Runtime: "auto"} }
 // defaultGateway is what a gateway without keys means.
 func defaultGateway(name string) Gateway {
 	return Gateway{
-		Name: name,
+		Name:    name,
+		Staging: Staging{Stage: "auto", IDs: "single", Verify: "changed"},
 		Ready: Ready{
 			Probe:          Probe{Kind: ProbeNone},
 			Interval:       time.Second,
@@ -55,6 +57,14 @@ var fileKeys = schema[Config]{
 var gatewayKeys = schema[Gateway]{
 	key("rootfs", directory, func(g *Gateway) *string { return &g.Rootfs }),
 	key("bundle", directory, func(g *Gateway) *string { return &g.Bundle }),
+	key("stage", oneOf("auto", "copy", "overlay"), func(g *Gateway) *string { return &g.Staging.Stage }),
+	key("ids", oneOf("single", "range"), func(g *Gateway) *string { return &g.Staging.IDs }),
+	key("verify", oneOf("changed", "always", "never"), func(g *Gateway) *string { return &g.Staging.Verify }),
+	key("digest", digest, func(g *Gateway) *string { return &g.Staging.Digest }),
+	key("max_size", size, func(g *Gateway) *int64 { return &g.Staging.MaxSize }),
+	key("max_files", integer[int64](0, mostFiles), func(g *Gateway) *int64 { return &g.Staging.MaxFiles }),
+	key("skip_special", boolean, func(g *Gateway) *bool { return &g.Staging.SkipSpecial }),
+	key("keep_setuid", boolean, func(g *Gateway) *bool { return &g.Staging.KeepSetuid }),
 	key("command", argv, func(g *Gateway) *[]string { return &g.Command }),
 	key("workdir", absolute, func(g *Gateway) *string { return &g.Workdir }),
 	{name: "env", below: envKeys.paths(), fill: fillEnv},

@@ -52,8 +52,12 @@ func TestAutoReviewLoads(t *testing.T) {
 func TestEveryKey(t *testing.T) {
 	got := load(t, "testdata/every-key.toml")
 	web := Gateway{
-		Name:    "web",
-		Bundle:  "/usr/lib/web/bundle",
+		Name:   "web",
+		Bundle: "/usr/lib/web/bundle",
+		Staging: Staging{
+			Stage: "copy", IDs: "range", Verify: "always", Digest: emptyDigest,
+			MaxSize: 10 << 30, MaxFiles: 1_000_000, SkipSpecial: true, KeepSetuid: true,
+		},
 		Command: []string{"web", ""},
 		Workdir: "/srv",
 		Env: Env{
@@ -77,6 +81,9 @@ func TestEveryKey(t *testing.T) {
 	host.Rootfs, host.Command, host.Workdir, host.Isolation.Bare = "/usr/lib/web/rootfs", []string{"/bin/web"}, "/", true
 	compare(t, &Config{LogLevel: "debug", Runtime: "/opt/youki", Gateways: []Gateway{host, web}}, got)
 }
+
+// emptyDigest is of the right form.
+const emptyDigest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 func TestDefaultsOfABundleAreItsOwn(t *testing.T) {
 	g := parseOne(t, "[gateway.web]\nbundle = '/b'\n")
@@ -120,6 +127,25 @@ func TestSignals(t *testing.T) {
 	} {
 		if got := parseOne(t, "[gateway.web]\nbundle = '/b'\nstop.signal = "+text+"\n").Stop.Signal; got != want {
 			t.Errorf("%s is signal %d, want %d", text, got, want)
+		}
+	}
+}
+
+func TestSizes(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1B": 1, "0001B": 1, "1023B": 1023, "1KiB": 1 << 10, "300MiB": 300 << 20, "10GiB": 10 << 30, "1024TiB": 1 << 50, "1125899906842624B": 1 << 50,
+	} {
+		if got := parseOne(t, "[gateway.web]\nbundle = '/b'\nmax_size = '"+text+"'\n").Staging.MaxSize; got != want {
+			t.Errorf("%s is %d bytes, want %d", text, got, want)
+		}
+	}
+}
+
+func TestPinIsVerifiedUnlessToldOtherwise(t *testing.T) {
+	for _, verify := range []string{"", "verify = 'changed'\n", "verify = 'always'\n"} {
+		g := parseOne(t, "[gateway.web]\nbundle = '/b'\ndigest = '"+emptyDigest+"'\n"+verify)
+		if g.Staging.Digest != emptyDigest || g.Staging.Verify == "never" {
+			t.Errorf("%s: %+v", verify, g.Staging)
 		}
 	}
 }

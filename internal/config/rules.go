@@ -47,6 +47,10 @@ var rules = []rule{
 		return when(g.Isolation.Bare && len(g.Command) > 0 && !strings.HasPrefix(g.Command[0], "/"),
 			"want the absolute path of a program with bare = true: there is no container whose PATH could find it")
 	}},
+	{"verify", []string{"digest"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Staging.Verify == "never" && g.Staging.Digest != "",
+			`"never" takes no digest that could be compared with the one that is pinned: want "changed" or "always"`)
+	}},
 	{"restart.max_delay", []string{"restart.delay"}, func(g *Gateway, has func(string) bool) string {
 		return when(g.Restart.MaxDelay < g.Restart.Delay && has("restart.max_delay"), "is shorter than delay, "+brief(g.Restart.Delay))
 	}},
@@ -58,6 +62,8 @@ var rules = []rule{
 		return when(g.Isolation.Network == "none" && (kind == ProbeHTTP || kind == ProbeTCP),
 			`cannot reach the gateway with network = "none": want unix://, an array (a program and its arguments), "notify" or "none"`)
 	}},
+	bareRule("stage", func(g *Gateway) bool { return g.Staging.Stage == "overlay" }),
+	bareRule("ids", func(g *Gateway) bool { return g.Staging.IDs == "range" }),
 	bareRule("mount", func(g *Gateway) bool { return g.Mounts != nil }),
 	bareRule("ready.probe", func(g *Gateway) bool { return g.Ready.Probe.Kind == ProbeExec }),
 	bareRule("isolation.network", func(g *Gateway) bool { return g.Isolation.Network != "host" }),
