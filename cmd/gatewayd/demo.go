@@ -79,7 +79,7 @@ func demoSource(dirs launch.Dirs) string { return filepath.Join(dirs.State, "sou
 // stageDemo makes the packaged tree of the example gateway: one static binary.
 func stageDemo(dirs launch.Dirs) error {
 	source := demoSource(dirs)
-	if err := bundle.Remove(context.Background(), dirs.State, filepath.Base(source)); err != nil {
+	if err := bundle.Remove(context.Background(), dirs.State, filepath.Base(source), bundle.RemoveOptions{}); err != nil {
 		return err
 	}
 	if err := os.Mkdir(source, 0o755); err != nil {

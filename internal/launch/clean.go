@@ -30,12 +30,12 @@ func (la *launch) clean(ctx context.Context) error {
 	if la.leaf != nil {
 		errs = append(errs, la.leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id))
+	errs = append(errs, bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{}))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
 	// Last, since it is what a later sweep knows the launch by.
-	return bundle.Remove(ctx, la.host.Dirs.Launches(), la.id)
+	return bundle.Remove(ctx, la.host.Dirs.Launches(), la.id, bundle.RemoveOptions{})
 }
 
 // end makes sure that no process of the launch is left.

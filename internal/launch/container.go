@@ -140,7 +140,7 @@ func (la *launch) plan() (bundle.Plan, error) {
 	plan := bundle.Plan{
 		ID: la.id, Rootfs: la.rootfs(), Hostname: g.Name,
 		Args: g.Command, Cwd: g.Workdir, Env: la.environment(),
-		Mounts: mounts, UID: uid, GID: gid,
+		Mounts: mounts, IDs: bundle.SingleID(uid, gid),
 		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: seccomp,
 	}
 	if la.leaf != nil {

@@ -77,10 +77,10 @@ func (d Dirs) Remove(ctx context.Context) error {
 	if errors.Is(err, os.ErrNotExist) {
 		err = nil
 	}
-	errs := []error{err, bundle.Remove(ctx, filepath.Dir(d.State), filepath.Base(d.State))}
+	errs := []error{err, bundle.Remove(ctx, filepath.Dir(d.State), filepath.Base(d.State), bundle.RemoveOptions{})}
 	for _, entry := range entries {
 		if name := entry.Name(); name != filepath.Base(d.Lock()) {
-			errs = append(errs, bundle.Remove(ctx, d.Runtime, name))
+			errs = append(errs, bundle.Remove(ctx, d.Runtime, name, bundle.RemoveOptions{}))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {

@@ -97,11 +97,11 @@ func (la *launch) stage(ctx context.Context) error {
 		return permanent(err)
 	}
 	uid, gid := la.host.ids()
-	options := bundle.CopyOptions{Helper: []string{"/proc/self/exe", "stage"}, UID: uid, GID: gid}
-	if os.Geteuid() == 0 && !la.gateway.Isolation.Bare { // what root itself runs, nobody else may write
-		options.Owner = &bundle.Owner{UID: uid, GID: gid}
+	if la.gateway.Isolation.Bare { // what root itself runs, nobody else may write
+		uid, gid = os.Geteuid(), os.Getegid()
 	}
-	err = bundle.Copy(ctx, source, la.rootfs(), options)
+	options := bundle.CopyOptions{IDs: bundle.SingleID(uid, gid), Helper: []string{"/proc/self/exe", "stage"}}
+	_, err = bundle.Copy(ctx, source, la.rootfs(), options)
 	if errors.Is(err, os.ErrPermission) || errors.Is(err, bundle.ErrSpecialFile) {
 		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
 	}

@@ -83,9 +83,9 @@ func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf) e
 		return h.sweepLaunch(ctx, name, leaf)
 	}
 	return errors.Join(
-		bundle.Remove(ctx, h.Dirs.Launches(), name),
-		bundle.Remove(ctx, h.Dirs.RuntimeRoot(), name),
-		bundle.Remove(ctx, h.Dirs.Rootfs(), name),
+		bundle.Remove(ctx, h.Dirs.Launches(), name, bundle.RemoveOptions{}),
+		bundle.Remove(ctx, h.Dirs.RuntimeRoot(), name, bundle.RemoveOptions{}),
+		bundle.Remove(ctx, h.Dirs.Rootfs(), name, bundle.RemoveOptions{}),
 	)
 }
 
@@ -106,11 +106,11 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) e
 	if leaf != nil {
 		errs = append(errs, leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id))
+	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, bundle.RemoveOptions{}))
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}
-	return bundle.Remove(ctx, h.Dirs.Launches(), id)
+	return bundle.Remove(ctx, h.Dirs.Launches(), id, bundle.RemoveOptions{})
 }
 
 // scrubLeft writes in a directory alone, and never where a symbolic link leads.
@@ -126,7 +126,7 @@ func scrubLeft(dir string) error {
 // state it would kill the process that had the container's pid, whoever has
 // that pid now that nobody holds it.
 func (h *Host) deleteState(ctx context.Context, id string) error {
-	if err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id); err != nil {
+	if err := bundle.Remove(ctx, h.Dirs.RuntimeRoot(), id, bundle.RemoveOptions{}); err != nil {
 		return err
 	}
 	r, err := h.Runtime(ctx)

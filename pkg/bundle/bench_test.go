@@ -28,8 +28,8 @@ func BenchmarkCopyAndRemove(b *testing.B) {
 			must(b, os.Mkdir(source, 0o755))
 			grow(source)
 			for b.Loop() {
-				must(b, Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{}))
-				must(b, Remove(context.Background(), dir, "dest"))
+				must(b, only(Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})))
+				must(b, Remove(context.Background(), dir, "dest", RemoveOptions{}))
 			}
 		})
 	}

@@ -15,24 +15,39 @@ import (
 // One that is found at start was left by a crash: Remove it.
 const StagingPrefix = ".staging-"
 
-// Owner is a pair of ids of the host.
-type Owner struct{ UID, GID int }
-
-// CopyOptions says who owns a copy and how unreadable entries are read.
+// CopyOptions says who owns a copy, what may be in it and how unreadable
+// entries are read.
 type CopyOptions struct {
-	// Owner is given everything in the copy, which needs root. Nil leaves
-	// the entries to whom they belong when made: the caller.
-	Owner *Owner
+	// IDs are the container's. With a single one everything in the copy
+	// belongs to it, which needs root unless it is the caller's own.
+	IDs IDMap
 
-	// Helper is the argv prefix of a program that calls HelperMain with the
-	// arguments that Copy adds. It is run in a new user namespace, as its
-	// root, when the source has entries that the user owns and cannot read
-	// for their mode. Empty: such an entry is an error.
+	// SourceIDs are those by which the owners in source were written, such as
+	// the mappings of a packaged bundle. Zero: there are none.
+	SourceIDs IDMap
+
+	// Helper is the argv prefix of a program that calls HelperMain. It is run
+	// in a new user namespace, as its root, where the caller alone may not
+	// read an entry of its own for the mode. Empty: such an entry is an error.
 	Helper []string
 
-	// UID and GID are the host's ids that are root in that namespace: the
-	// caller's own, since nobody may map another's.
-	UID, GID int
+	MaxSize, MaxFiles int64 // of the content in bytes, and of the entries; 0: no limit
+
+	SkipSpecial bool // leave FIFOs, sockets and devices out, which are refused otherwise
+	KeepSetuid  bool // keep set-user-ID bits, which are dropped otherwise
+	Workers     int  // 0: as many as there are processors to use
+}
+
+// Copied is what a person should be told of a copy.
+type Copied struct {
+	Entries, Bytes  int64
+	Setuid, Skipped Paths // set-user-ID bits that were dropped, special files that were left out
+}
+
+// Paths are a number of paths, of which few are named.
+type Paths struct {
+	Count int
+	First []string // at most 8, sorted
 }
 
 // Copy makes dest a copy of the directory source: its directories, regular
@@ -47,11 +62,11 @@ type CopyOptions struct {
 // StagingPrefix beside it and renamed. On an error, and when ctx ends, what was
 // made is removed before Copy returns. Errors name the path in source; those
 // for an entry that nobody could read are fs.ErrPermission.
-func Copy(ctx context.Context, source, dest string, o CopyOptions) error {
+func Copy(ctx context.Context, source, dest string, o CopyOptions) (Copied, error) {
 	if err := copyAside(ctx, source, filepath.Clean(dest), o); err != nil {
-		return fmt.Errorf("copy %s: %w", source, err)
+		return Copied{}, fmt.Errorf("copy %s: %w", source, err)
 	}
-	return nil
+	return Copied{}, nil
 }
 
 func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
@@ -61,7 +76,7 @@ func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
 	parent, name := filepath.Dir(dest), stagingName(filepath.Base(dest))
 	staging := filepath.Join(parent, name)
 
-	err := copyTree(ctx, source, staging, o.Owner)
+	err := copyTree(ctx, source, staging, ownerOf(o.IDs))
 	if unreadable(err) && len(o.Helper) > 0 {
 		// Rare, and not worth a merge of two half trees: begin again
 		// where all entries of the user can be read.
@@ -94,11 +109,23 @@ func publish(ctx context.Context, staging, dest string) error {
 // removeStaging goes on when the copy's context has ended: that is when it is
 // needed most.
 func removeStaging(parent, name string) error {
-	return Remove(context.Background(), parent, name)
+	return Remove(context.Background(), parent, name, RemoveOptions{})
 }
 
 // stagingName keeps base readable in it, for whoever finds a leftover, and the
 // whole within the 255 bytes of a file name.
 func stagingName(base string) string {
 	return StagingPrefix + base[:min(len(base), 200)] + "-" + random()
+}
+
+// Owner is a pair of ids of the host.
+type owner struct{ UID, GID int }
+
+// ownerOf is nil where the caller owns what it makes.
+func ownerOf(ids IDMap) *owner {
+	uid, gid, ok := ids.Root()
+	if !ok || uid == os.Geteuid() && gid == os.Getegid() {
+		return nil
+	}
+	return &owner{uid, gid}
 }

@@ -21,7 +21,7 @@ func TestCopyOnFullDiskLeavesNothing(t *testing.T) {
 	t.Cleanup(func() { must(t, unix.Unmount(disk, unix.MNT_DETACH)) })
 	source := filepath.Join(dir, "source")
 	must(t, os.MkdirAll(filepath.Join(source, "d"), 0o755), os.WriteFile(filepath.Join(source, "d/large"), make([]byte, 2<<20), 0o600))
-	err := Copy(context.Background(), source, filepath.Join(disk, "dest"), CopyOptions{})
+	_, err := Copy(context.Background(), source, filepath.Join(disk, "dest"), CopyOptions{})
 	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(err.Error(), "d/large") {
 		t.Errorf("error %v", err)
 	}
@@ -36,7 +36,7 @@ func TestCopyStopsAtMount(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	must(t, os.MkdirAll(filepath.Join(source, "mnt"), 0o755), unix.Mount("tmpfs", filepath.Join(source, "mnt"), "tmpfs", 0, ""))
 	t.Cleanup(func() { must(t, unix.Unmount(filepath.Join(source, "mnt"), unix.MNT_DETACH)) })
-	err := Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})
+	_, err := Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})
 	if !errors.Is(err, unix.EXDEV) || !strings.Contains(err.Error(), "mnt: something is mounted there") {
 		t.Errorf("error %v", err)
 	}

@@ -5,22 +5,23 @@
 //
 // # A launch, from package to nothing
 //
+//	ids := bundle.SingleID(os.Getuid(), os.Getgid())
 //	packaged, err := bundle.Open("/usr/lib/web/bundle")          // or none: a bare tree
 //	id, dir, err := bundle.MakeDir(launches, "web", 7, 0o700)    // web-7-k2x9…
-//	err = bundle.Copy(ctx, packaged.Rootfs, rootfs, bundle.CopyOptions{
-//		Helper: []string{"/proc/self/exe", "copy-in-namespace"}, UID: os.Getuid(), GID: os.Getgid(),
+//	copied, err := bundle.Copy(ctx, packaged.Rootfs, rootfs, bundle.CopyOptions{
+//		IDs: ids, Helper: []string{"/proc/self/exe", "copy-in-namespace"},
 //	})
 //	seccomp, err := bundle.DefaultSeccomp()
 //	spec, err := bundle.Plan{
 //		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost,
-//		UID: os.Getuid(), GID: os.Getgid(), Seccomp: seccomp,
+//		IDs: ids, Seccomp: seccomp,
 //	}.Spec(packaged.Spec)
 //	err = bundle.WriteConfig(dir, spec)
 //	// … the runtime's create …
 //	err = bundle.ScrubConfig(dir)                                // its secrets are consumed
 //	// … the launch ends …
-//	err = bundle.Remove(ctx, launches, id)
-//	err = bundle.Remove(ctx, filepath.Dir(rootfs), filepath.Base(rootfs))
+//	err = bundle.Remove(ctx, launches, id, bundle.RemoveOptions{})
+//	err = bundle.Remove(ctx, filepath.Dir(rootfs), filepath.Base(rootfs), bundle.RemoveOptions{IDs: ids})
 //
 // # Who is trusted
 //
@@ -40,8 +41,8 @@
 //
 // New user, pid, mount, ipc, uts and cgroup namespaces; with [NetworkNone] a
 // network namespace with nothing but a loopback device, which is down on some
-// runtimes. One user and group id each: 0 in the container is Plan.UID and
-// Plan.GID on the host. That holds for a packaged process.user other than 0 as
+// runtimes. One user and group id each: 0 in the container is that of
+// Plan.IDs on the host. That holds for a packaged process.user other than 0 as
 // well, see below. All five capability sets are empty, no_new_privs is set, and
 // the seccomp profile is the plan's.
 //

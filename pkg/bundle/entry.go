@@ -141,7 +141,7 @@ func (t *tree) symlink(l level, name string, st *unix.Stat_t) error {
 // settle gives a finished copy its owner, mode and times. The order matters:
 // chown clears set-ID bits, and every change but the last one is a change of
 // the times.
-func settle(to *os.File, st *unix.Stat_t, owner *Owner) error {
+func settle(to *os.File, st *unix.Stat_t, owner *owner) error {
 	fd, mode := int(to.Fd()), st.Mode&0o7777
 	if owner != nil {
 		if err := unix.Fchown(fd, owner.UID, owner.GID); err != nil {

@@ -11,6 +11,18 @@ var (
 	// ErrSpecialFile: a FIFO, socket or device is in the source of a copy.
 	ErrSpecialFile = errors.New("special files are not copied")
 
+	// ErrChanged: the source of a copy or survey changed while it was read.
+	ErrChanged = errors.New("changed while it was read")
+
+	// ErrTooLarge: a source has more entries or bytes than were allowed.
+	ErrTooLarge = errors.New("larger than allowed")
+
+	// ErrUnmapped: an owner in the source has no id in the container.
+	ErrUnmapped = errors.New("its owner has no id in the container")
+
+	// ErrNoRange: the user has no subordinate ids, or may not use them.
+	ErrNoRange = errors.New("no subordinate ids")
+
 	// ErrRefused: a packaged config.json asks for what a package may not
 	// have. The error's text begins with the place in the JSON.
 	ErrRefused = errors.New("refused")

@@ -24,11 +24,12 @@ func Example() {
 	id, dir, err := bundle.MakeDir(launches, "web", 7, 0o700)
 	check(err)
 	rootfs := filepath.Join(dir, "rootfs")
-	check(bundle.Copy(context.Background(), packaged.Rootfs, rootfs, bundle.CopyOptions{}))
+	_, err = bundle.Copy(context.Background(), packaged.Rootfs, rootfs, bundle.CopyOptions{})
+	check(err)
 	seccomp, err := bundle.DefaultSeccomp()
 	check(err)
 	spec, err := bundle.Plan{
-		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost, Seccomp: seccomp, UID: 65532, GID: 65532,
+		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost, Seccomp: seccomp, IDs: bundle.SingleID(65532, 65532),
 		Env: []string{"TOKEN=secret"},
 	}.Spec(packaged.Spec)
 	check(err)
@@ -36,7 +37,7 @@ func Example() {
 	check(bundle.ScrubConfig(dir))
 	config, err := os.ReadFile(filepath.Join(dir, "config.json"))
 	check(err)
-	check(bundle.Remove(context.Background(), launches, id))
+	check(bundle.Remove(context.Background(), launches, id, bundle.RemoveOptions{}))
 	left, err := os.ReadDir(launches)
 	check(err)
 

@@ -66,8 +66,7 @@ func checkHardened(t rapid.TB, plan Plan, h host, spec *specs.Spec) {
 	check(spec.Annotations == nil && spec.Hostname != "", "annotations and hostname")
 	check(spec.Root.Path == plan.Rootfs, "root")
 	check(spec.Hooks == nil || cmp.Equal(spec.Hooks, &specs.Hooks{CreateContainer: plan.Hooks}), "hooks")
-	id := func(host int) []specs.LinuxIDMapping { return []specs.LinuxIDMapping{{HostID: uint32(host), Size: 1}} }
-	check(cmp.Equal(l.UIDMappings, id(plan.UID)) && cmp.Equal(l.GIDMappings, id(plan.GID)), "mappings")
+	check(cmp.Equal(l.UIDMappings, idMappings(plan.IDs.UIDs)) && cmp.Equal(l.GIDMappings, idMappings(plan.IDs.GIDs)), "mappings")
 	check(l.CgroupsPath == plan.CgroupsPath && l.Resources == nil && l.Devices == nil && l.Sysctl == nil && l.Seccomp == plan.Seccomp, "linux")
 	for _, path := range append(slices.Clone(maskedPaths), "/proc/kcore") {
 		check(slices.Contains(l.MaskedPaths, path), "masked "+path)

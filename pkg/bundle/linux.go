@@ -31,8 +31,8 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 		return nil, err
 	}
 	return &specs.Linux{
-		UIDMappings:   []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(p.UID), Size: 1}},
-		GIDMappings:   []specs.LinuxIDMapping{{ContainerID: 0, HostID: uint32(p.GID), Size: 1}},
+		UIDMappings:   idMappings(p.IDs.UIDs),
+		GIDMappings:   idMappings(p.IDs.GIDs),
 		CgroupsPath:   p.CgroupsPath,
 		Namespaces:    p.namespaces(),
 		Seccomp:       p.Seccomp,

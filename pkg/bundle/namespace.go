@@ -76,12 +76,13 @@ func (e foreignError) Unwrap() error {
 
 // copyInNamespace runs the helper as root of a new user namespace.
 func copyInNamespace(ctx context.Context, source, dest string, o CopyOptions) error {
+	uid, gid, _ := o.IDs.Root()
 	cmd := exec.CommandContext(ctx, o.Helper[0], append(o.Helper[1:len(o.Helper):len(o.Helper)], source, dest)...)
 	cmd.Env = []string{} // it needs nothing of ours, and may be asked for nothing by it
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: o.UID, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: o.GID, Size: 1}},
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
 		Setpgid:     true,
 		Pdeathsig:   syscall.SIGKILL,
 	}

@@ -53,7 +53,7 @@ func TestCopyReadsWhatItsOwnerCannot(t *testing.T) {
 	dir := scratch(t)
 	source, dest := filepath.Join(dir, "source"), filepath.Join(dir, "dest")
 	closedTree(t, source)
-	if err := Copy(context.Background(), source, dest, helperOptions()); err != nil {
+	if _, err := Copy(context.Background(), source, dest, helperOptions()); err != nil {
 		t.Fatal(err)
 	}
 	onlyHolds(t, dir, "source", "dest")
@@ -73,7 +73,7 @@ func TestCopyWithoutHelperNamesTheClosedEntry(t *testing.T) {
 	dir := scratch(t)
 	source := filepath.Join(dir, "source")
 	must(t, os.Mkdir(source, 0o755), os.WriteFile(filepath.Join(source, "secret"), nil, 0))
-	err := Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})
+	_, err := Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), fmt.Sprintf("open secret: permission denied (mode 0000, owner %d:%d)", os.Getuid(), os.Getgid())) {
 		t.Errorf("error %v", err)
 	}
@@ -93,7 +93,7 @@ func TestCopyCannotReadOtherGroups(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	secret := filepath.Join(source, "etc/shadow")
 	must(t, os.MkdirAll(filepath.Join(source, "etc"), 0o755), os.WriteFile(secret, nil, 0), os.Chown(secret, testUID, testGroup))
-	err := Copy(context.Background(), source, filepath.Join(dir, "dest"), helperOptions())
+	_, err := Copy(context.Background(), source, filepath.Join(dir, "dest"), helperOptions())
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "open etc/shadow: permission denied (mode 0000") {
 		t.Errorf("error %v", err)
 	}
@@ -113,7 +113,7 @@ func TestCopyByHelperThatFails(t *testing.T) {
 			closedTree(t, source)
 			o := helperOptions()
 			o.Helper = argv
-			err := Copy(context.Background(), source, filepath.Join(dir, "dest"), o)
+			_, err := Copy(context.Background(), source, filepath.Join(dir, "dest"), o)
 			if err == nil || name == "dies" && !strings.Contains(err.Error(), "its words") {
 				t.Errorf("error %v", err)
 			}
@@ -139,7 +139,7 @@ func TestCopyCancelledInHelperLeavesNothing(t *testing.T) {
 	o := helperOptions()
 	// Leaves half a tree, says so, and hangs.
 	o.Helper = []string{"/bin/sh", "-c", `mkdir -p "$2/half" && chmod 0 "$2/half" && echo > "$0" && exec sleep 600`, started}
-	if err := Copy(ctx, source, filepath.Join(dir, "dest"), o); !errors.Is(err, context.Canceled) {
+	if _, err := Copy(ctx, source, filepath.Join(dir, "dest"), o); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	onlyHolds(t, dir, "source", "started")

@@ -32,7 +32,7 @@ type Plan struct {
 	Mounts []Mount // laid over the packaged ones
 	Bundle string  // directory below which packaged bind mounts may have their source; empty: nowhere
 
-	UID, GID int // ids of the host that 0:0 in the container is; never root's
+	IDs IDMap // of the container; its 0:0 is never the host's
 
 	CgroupsPath string              // of the launch's leaf, absolute as below /sys/fs/cgroup; empty: the runtime's choice
 	Network     string              // NetworkHost or NetworkNone
@@ -52,11 +52,12 @@ type Mount struct {
 
 // check finds what the caller got wrong. Those errors are not ErrRefused.
 func (p Plan) check() error {
+	uid, gid, _ := p.IDs.Root()
 	switch {
 	case !isCleanAbs(p.Rootfs):
 		return fmt.Errorf("rootfs %q: not a clean absolute path", p.Rootfs)
-	case p.UID <= 0 || p.GID <= 0:
-		return fmt.Errorf("map to %d:%d: a container is never root on the host", p.UID, p.GID)
+	case uid <= 0 || gid <= 0:
+		return fmt.Errorf("map 0:0 to %d:%d: a container is never root on the host", uid, gid)
 	case p.Network != NetworkHost && p.Network != NetworkNone:
 		return fmt.Errorf("network %q: not %q or %q", p.Network, NetworkHost, NetworkNone)
 	case p.CgroupsPath != "" && !isCleanAbs(p.CgroupsPath):

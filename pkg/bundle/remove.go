@@ -26,6 +26,15 @@ const (
 	maxErrors = 32
 )
 
+// RemoveOptions says how a removal gets at what does not belong to the caller.
+type RemoveOptions struct {
+	// IDs are those of the container that made the tree. What belongs to its
+	// subordinate ids is removed in a user namespace with this mapping.
+	IDs     IDMap
+	Helper  []string // as in CopyOptions; empty: files of other ids stay and are named
+	Workers int      // 0: as many as there are processors to use
+}
+
 // Remove removes dir/name and all that is below it, whatever the modes: a
 // directory that keeps its owner out is opened up first. A program that was
 // root in a container made this tree, so nothing in it is trusted. Every step
@@ -37,7 +46,7 @@ const (
 // joined, each an *fs.PathError that names what is left. An entry that is
 // absent is no error, so Remove may be called again until it returns nil. When
 // ctx ends it stops and returns that as well.
-func Remove(ctx context.Context, dir, name string) error {
+func Remove(ctx context.Context, dir, name string, o RemoveOptions) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("remove %q in %s: not a name", name, dir)
 	}

@@ -26,7 +26,7 @@ func TestRemoveAnyMode(t *testing.T) {
 			for _, name := range []string{"a/b/c", "a/empty", "a/b", "a", "."} {
 				must(t, os.Chmod(at(name), mode))
 			}
-			if err := Remove(context.Background(), dir, "tree"); err != nil {
+			if err := Remove(context.Background(), dir, "tree", RemoveOptions{}); err != nil {
 				t.Error(err)
 			}
 			onlyHolds(t, dir)
@@ -38,20 +38,20 @@ func TestRemoveIsIdempotent(t *testing.T) {
 	dir := scratch(t)
 	must(t, os.Mkdir(filepath.Join(dir, "tree"), 0o755))
 	for range 3 {
-		must(t, Remove(context.Background(), dir, "tree"))
+		must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
 	}
-	must(t, Remove(context.Background(), filepath.Join(dir, "gone"), "tree"))
+	must(t, Remove(context.Background(), filepath.Join(dir, "gone"), "tree", RemoveOptions{}))
 }
 
 func TestRemoveWantsAName(t *testing.T) {
 	dir := scratch(t)
 	must(t, os.MkdirAll(filepath.Join(dir, "a/b"), 0o755))
 	for _, name := range []string{"", ".", "..", "a/b", "/", "a/", "a\x00"} {
-		if Remove(context.Background(), dir, name) == nil {
+		if Remove(context.Background(), dir, name, RemoveOptions{}) == nil {
 			t.Errorf("%q was taken", name)
 		}
 	}
-	must(t, Remove(context.Background(), filepath.Join(dir, "a"), "b")) // was never touched
+	must(t, Remove(context.Background(), filepath.Join(dir, "a"), "b", RemoveOptions{})) // was never touched
 }
 
 func TestRemoveOfOtherKinds(t *testing.T) {
@@ -60,7 +60,7 @@ func TestRemoveOfOtherKinds(t *testing.T) {
 	must(t, os.MkdirAll(at("kept/inner"), 0o700), os.Chmod(at("kept"), 0o500), os.Symlink(at("kept"), at("link")), os.Symlink("gone", at("dangling")),
 		os.WriteFile(at("file"), nil, 0), unix.Mkfifo(at("fifo"), 0))
 	for _, name := range []string{"link", "dangling", "file", "fifo"} {
-		must(t, Remove(context.Background(), dir, name))
+		must(t, Remove(context.Background(), dir, name, RemoveOptions{}))
 	}
 	onlyHolds(t, dir, "kept")
 	onlyHolds(t, at("kept"), "inner")
@@ -78,7 +78,7 @@ func TestRemoveFollowsNoLink(t *testing.T) {
 	for i, target := range []string{outside, "../outside", "../../outside/d", "..", "/", "."} {
 		must(t, os.Symlink(target, filepath.Join(tree, fmt.Sprint(i))), os.Symlink(target, filepath.Join(tree, "a", fmt.Sprint(i))))
 	}
-	must(t, Remove(context.Background(), dir, "tree"))
+	must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
 	sameTree(t, before, describe(t, outside))
 }
 
@@ -94,7 +94,7 @@ func TestRemoveOfAnyDepth(t *testing.T) {
 	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
 	limit.Cur = maxOpenLevels + 32
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
-	if err := Remove(context.Background(), dir, "tree"); err != nil {
+	if err := Remove(context.Background(), dir, "tree", RemoveOptions{}); err != nil {
 		t.Error(err)
 	}
 	onlyHolds(t, dir)
@@ -115,7 +115,7 @@ func TestRemoveGoesOnAndNamesWhatIsLeft(t *testing.T) {
 		unix.Mount(at("b/f"), at("b/c/bound"), "", unix.MS_BIND, ""))
 	t.Cleanup(func() { unix.Unmount(at("b/c/bound"), unix.MNT_DETACH) })
 
-	err := Remove(context.Background(), dir, "tree")
+	err := Remove(context.Background(), dir, "tree", RemoveOptions{})
 	if err == nil {
 		t.Fatal("no error")
 	}
@@ -143,7 +143,7 @@ func TestRemoveBoundsItsErrors(t *testing.T) {
 		must(t, os.Mkdir(path, 0o755), unix.Mount("tmpfs", path, "tmpfs", 0, ""))
 		t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
 	}
-	err := Remove(context.Background(), dir, "tree")
+	err := Remove(context.Background(), dir, "tree", RemoveOptions{})
 	if err == nil || !strings.Contains(err.Error(), "and 5 errors more") {
 		t.Errorf("error %v", err)
 	}
@@ -155,7 +155,7 @@ func TestRemoveStopsWithItsContext(t *testing.T) {
 	for i := range 20 {
 		must(t, os.WriteFile(filepath.Join(dir, "tree", fmt.Sprint(i)), nil, 0o600))
 	}
-	if err := Remove(&countdown{context.Background(), 10}, dir, "tree"); !errors.Is(err, context.Canceled) {
+	if err := Remove(&countdown{context.Background(), 10}, dir, "tree", RemoveOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	left, err := os.ReadDir(filepath.Join(dir, "tree"))
@@ -163,7 +163,7 @@ func TestRemoveStopsWithItsContext(t *testing.T) {
 	if len(left) == 0 || len(left) == 20 {
 		t.Errorf("%d of 20 left", len(left))
 	}
-	must(t, Remove(context.Background(), dir, "tree"))
+	must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
 }
 
 // A process swaps a directory of the tree with a symbolic link while it is
@@ -193,11 +193,11 @@ func TestRemoveWhileLinksAreSwapped(t *testing.T) {
 		}
 	}()
 	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		Remove(context.Background(), dir, "tree") // may well fail: somebody is at work in it
+		Remove(context.Background(), dir, "tree", RemoveOptions{}) // may well fail: somebody is at work in it
 	}
 	close(stop)
 	<-stopped
-	must(t, Remove(context.Background(), dir, "tree"))
+	must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
 	sameTree(t, before, describe(t, at("outside")))
 }
 
@@ -211,12 +211,12 @@ func TestCrashLeftoverIsFoundAndRemoved(t *testing.T) {
 	if err := copyTree(&countdown{context.Background(), 20}, source, filepath.Join(dir, leftover), nil); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-	must(t, Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{}))
+	must(t, only(Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})))
 	onlyHolds(t, dir, "source", "dest", leftover)
 	if !strings.HasPrefix(leftover, StagingPrefix) {
 		t.Errorf("name %q", leftover)
 	}
-	must(t, Remove(context.Background(), dir, leftover))
+	must(t, Remove(context.Background(), dir, leftover, RemoveOptions{}))
 	onlyHolds(t, dir, "source", "dest")
 }
 

@@ -43,7 +43,7 @@ func runHostNetwork(t *testing.T, runtime string) {
 		"write /ro/written: false", "write /sys/written: false", "write /proc/sys/kernel/hostname: false",
 		"read /proc/interrupts: false", "read /etc/hosts: true")
 	hardened(t, status)
-	wantMapping(t, status, 0, c.plan.UID)
+	wantMapping(t, status, 0, int(c.plan.IDs.UIDs[0].Host))
 }
 
 func runNoNetwork(t *testing.T, runtime string) {
@@ -58,7 +58,7 @@ func runNoNetwork(t *testing.T, runtime string) {
 	wantLines(t, report, "hostname packaged", "cwd /home", "pid 1", "Uid: 0", "Gid: 0", "write /home/written: true",
 		"write /written: false", "write /tmp/written: true", "write /sys/written: false", "read /proc/interrupts: false", "read /etc/hosts: false")
 	hardened(t, status)
-	wantMapping(t, status, 0, c.plan.UID)
+	wantMapping(t, status, 0, int(c.plan.IDs.UIDs[0].Host))
 	if !strings.Contains(status["limits"], "Max core file size        777 ") {
 		t.Errorf("limits %s", status["limits"])
 	}
@@ -112,10 +112,10 @@ func newContainer(t *testing.T, runtime string) *container {
 	seccomp, err := DefaultSeccomp()
 	must(t, err)
 	c := &container{t: t, dir: dir, runtime: runtime, plan: Plan{
-		ID: id, Rootfs: rootfs, Args: []string{"/bin/sh", "/payload"}, Seccomp: seccomp, UID: os.Getuid(), GID: os.Getgid(),
+		ID: id, Rootfs: rootfs, Args: []string{"/bin/sh", "/payload"}, Seccomp: seccomp, IDs: SingleID(os.Getuid(), os.Getgid()),
 	}}
 	if os.Getuid() == 0 {
-		c.plan.UID, c.plan.GID = 65532, 65532
+		c.plan.IDs = SingleID(65532, 65532)
 		for _, path := range []string{rootfs, filepath.Join(rootfs, "tmp")} {
 			must(t, os.Chown(path, 65532, 65532))
 		}

@@ -17,7 +17,7 @@ const specVersion = "1.0.2"
 // cwd, env, umask and rlimits, hostname, root.readonly, tmpfs mounts, read-only
 // bind mounts from below Plan.Bundle, and more masked and read-only paths.
 // What decides about isolation is gatewayd's in every case and replaced without
-// a word: the user (0:0, mapped to Plan.UID and GID), capabilities (none), noNewPrivileges, namespaces, id mappings,
+// a word: the user (0:0, mapped by Plan.IDs), capabilities (none), noNewPrivileges, namespaces, id mappings,
 // cgroup, resources, seccomp, devices of /dev, the mounts of /dev, /proc and
 // /sys, the terminal, the OOM score, scheduling, annotations. What a package
 // asks for and cannot have, and would miss, is an error that is ErrRefused and

@@ -30,7 +30,7 @@ func testHost(t testing.TB) host {
 // testPlan is one that leaves the package all it may have.
 func testPlan(rootfs string) Plan {
 	return Plan{
-		ID: "web-1-abc", Rootfs: rootfs, UID: 1001, GID: 1002, Network: NetworkHost, Bundle: "/opt/web",
+		ID: "web-1-abc", Rootfs: rootfs, IDs: SingleID(1001, 1002), Network: NetworkHost, Bundle: "/opt/web",
 		Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}, CgroupsPath: "/user.slice/web-1-abc",
 	}
 }
@@ -157,9 +157,9 @@ func TestSpecRefuses(t *testing.T) {
 
 func TestSpecOfAWrongPlan(t *testing.T) {
 	for name, change := range map[string]func(*Plan){
-		"root":             func(p *Plan) { p.UID = 0 },
-		"root's group":     func(p *Plan) { p.GID = 0 },
-		"no user":          func(p *Plan) { p.UID = -1 },
+		"root":             func(p *Plan) { p.IDs = SingleID(0, 1) },
+		"root's group":     func(p *Plan) { p.IDs = SingleID(1, 0) },
+		"no user":          func(p *Plan) { p.IDs = IDMap{} },
 		"relative rootfs":  func(p *Plan) { p.Rootfs = "rootfs" },
 		"unclean rootfs":   func(p *Plan) { p.Rootfs = "/a/../b" },
 		"no network":       func(p *Plan) { p.Network = "" },

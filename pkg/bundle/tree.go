@@ -18,7 +18,7 @@ import (
 // kernel.
 type tree struct {
 	from, to *os.File
-	owner    *Owner
+	owner    *owner
 	links    map[inode]string // first copy of a file with several names
 	queue    []string         // directories made and not yet filled
 	filled   []directory      // directories that wait for their final attributes
@@ -40,7 +40,7 @@ type level struct {
 func (l level) path(name string) string { return path.Join(l.rel, name) }
 
 // copyTree copies source to dest, which it makes. On an error dest is left.
-func copyTree(ctx context.Context, source, dest string, owner *Owner) error {
+func copyTree(ctx context.Context, source, dest string, owner *owner) error {
 	from, err := os.OpenFile(source, os.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return sourceError("open", ".", errnoOf(err))
@@ -164,21 +164,4 @@ func (t *tree) unopened(rel string, cause error) error {
 		return sourceError("open", rel, cause)
 	}
 	return sourceError("open", rel, fmt.Errorf("%w (mode %04o, owner %d:%d)", cause, st.Mode&0o7777, st.Uid, st.Gid))
-}
-
-// openBeneath opens path below dir and follows no symbolic link and enters no
-// mount on the way: a source that is changed while it is copied can make the
-// copy wrong, but cannot lead it out of its tree.
-func openBeneath(dir *os.File, path string, flags uint64) (*os.File, error) {
-	fd, err := unix.Openat2(int(dir.Fd()), path, &unix.OpenHow{
-		Flags:   flags | unix.O_CLOEXEC | unix.O_NOFOLLOW,
-		Resolve: unix.RESOLVE_BENEATH | unix.RESOLVE_NO_SYMLINKS | unix.RESOLVE_NO_XDEV,
-	})
-	if errors.Is(err, unix.EXDEV) { // whose text speaks of links
-		return nil, fmt.Errorf("something is mounted there: %w", err)
-	}
-	if err != nil {
-		return nil, err
-	}
-	return os.NewFile(uintptr(fd), path), nil
 }

@@ -1,0 +1,75 @@
+package bundle
+
+import (
+	"slices"
+
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+)
+
+// An IDRange maps Size consecutive ids, as one line of uid_map does
+// (user_namespaces(7)).
+type IDRange struct {
+	Container, Host, Size uint32
+}
+
+// An IDMap says which ids of the host a container's users and groups are.
+type IDMap struct {
+	UIDs, GIDs []IDRange
+}
+
+// SingleID maps 0 of the container and nothing else: to uid and gid. That is
+// what a user may do without any privilege, when both are the user's own.
+func SingleID(uid, gid int) IDMap {
+	return IDMap{
+		UIDs: []IDRange{{Host: uint32(uid), Size: 1}},
+		GIDs: []IDRange{{Host: uint32(gid), Size: 1}},
+	}
+}
+
+// Single reports whether m maps nothing but 0.
+func (m IDMap) Single() bool { return onlyRoot(m.UIDs) && onlyRoot(m.GIDs) }
+
+func onlyRoot(ranges []IDRange) bool {
+	return len(ranges) == 1 && ranges[0].Container == 0 && ranges[0].Size == 1
+}
+
+// Root returns the ids of the host that 0:0 of the container is. ok is false
+// for a map without.
+func (m IDMap) Root() (uid, gid int, ok bool) {
+	u, haveUID := toHost(m.UIDs, 0)
+	g, haveGID := toHost(m.GIDs, 0)
+	return int(u), int(g), haveUID && haveGID
+}
+
+// Equal reports whether m and o are the same, range by range.
+func (m IDMap) Equal(o IDMap) bool {
+	return slices.Equal(m.UIDs, o.UIDs) && slices.Equal(m.GIDs, o.GIDs)
+}
+
+// toHost returns the id of the host for one of the container.
+func toHost(ranges []IDRange, container uint32) (uint32, bool) {
+	for _, r := range ranges {
+		if container >= r.Container && container-r.Container < r.Size {
+			return r.Host + (container - r.Container), true
+		}
+	}
+	return 0, false
+}
+
+// toContainer returns the id in the container for one of the host.
+func toContainer(ranges []IDRange, host uint32) (uint32, bool) {
+	for _, r := range ranges {
+		if host >= r.Host && host-r.Host < r.Size {
+			return r.Container + (host - r.Host), true
+		}
+	}
+	return 0, false
+}
+
+func idMappings(ranges []IDRange) []specs.LinuxIDMapping {
+	mappings := make([]specs.LinuxIDMapping, len(ranges))
+	for i, r := range ranges {
+		mappings[i] = specs.LinuxIDMapping{ContainerID: r.Container, HostID: r.Host, Size: r.Size}
+	}
+	return mappings
+}
