@@ -16,7 +16,7 @@ import (
 // Status answers from memory.
 func (d *daemon) Status(context.Context) control.Report {
 	states := d.supervisor.Status()
-	report := control.Report{Version: version, Pid: os.Getpid(), Gateways: make([]control.Gateway, len(states))}
+	report := control.Report{Version: version, Pid: os.Getpid(), Gateways: make([]control.Gateway, len(states)), Leftovers: d.unswept}
 	for i, state := range states {
 		report.Gateways[i] = d.describeGateway(state)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -51,6 +52,7 @@ type daemon struct {
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
 	announced  bool       // READY=1 was said
+	unswept    []string   // what the sweep could not remove, an error each
 
 	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
 	enterErr error
@@ -146,6 +148,7 @@ func (d *daemon) sweep() error {
 		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
 	}
 	if err != nil {
+		d.unswept = strings.Split(err.Error(), "\n") // a joined error has a line for each
 		d.log.Warn("sweep is incomplete; the next start tries again", event("sweep-cleaned"), zap.Error(err))
 	}
 	return d.signals.context().Err()

@@ -179,7 +179,8 @@ func TestEndOfServingCancelsCalls(t *testing.T) {
 func TestReportKeepsItsNames(t *testing.T) {
 	all := Gateway{Name: "n", Phase: "p", Since: noon, Ready: true, Launch: 1, Restarts: 1, Failures: 1, ID: "i", Pid: 1,
 		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r",
-		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"}}
+		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"},
+		Stage: "s", StageReason: "r", Digest: "d", IDs: "i", SourceChanged: "c"}
 	if v := reflect.ValueOf(all); true {
 		for i := range v.NumField() {
 			if v.Field(i).IsZero() {
@@ -187,12 +188,13 @@ func TestReportKeepsItsNames(t *testing.T) {
 			}
 		}
 	}
-	got, err := json.Marshal(Report{Version: "1", Pid: 2, Gateways: []Gateway{all}})
+	got, err := json.Marshal(Report{Version: "1", Pid: 2, Gateways: []Gateway{all}, Leftovers: []string{"l"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	const want = `{"version":"1","pid":2,"gateways":[{"name":"n","phase":"p","since":"2026-11-23T12:00:00Z","ready":true,"launch":1,"restarts":1,"failures":1,"id":"i","pid":1,` +
-		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","posture":"p","bare":true,"revision":"r","leftovers":["l"]}]}`
+		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","posture":"p","bare":true,"revision":"r","leftovers":["l"],` +
+		`"stage":"s","stage_reason":"r","digest":"d","ids":"i","source_changed":"c"}],"leftovers":["l"]}`
 	if string(got) != want {
 		t.Errorf("report:\n%s\nwant:\n%s", got, want)
 	}

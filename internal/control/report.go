@@ -4,9 +4,10 @@ import "time"
 
 // Report is what GET /v1/status answers. Fields are only ever added.
 type Report struct {
-	Version  string    `json:"version"`
-	Pid      int       `json:"pid"`
-	Gateways []Gateway `json:"gateways"` // sorted by name
+	Version   string    `json:"version"`
+	Pid       int       `json:"pid"`
+	Gateways  []Gateway `json:"gateways"`            // sorted by name
+	Leftovers []string  `json:"leftovers,omitempty"` // what the sweep at start could not remove, an error each
 }
 
 // Gateway is the state of one gateway. A field that is left out has no value at
@@ -31,7 +32,12 @@ type Gateway struct {
 	Posture        string    `json:"posture,omitempty"`
 	Bare           bool      `json:"bare"`
 	Revision       string    `json:"revision,omitempty"`
-	Leftovers      []string  `json:"leftovers,omitempty"` // what could not be cleaned
+	Leftovers      []string  `json:"leftovers,omitempty"`      // what could not be cleaned
+	Stage          string    `json:"stage,omitempty"`          // overlay or copy: how the root of the launch was made
+	StageReason    string    `json:"stage_reason,omitempty"`   // why it was not the other one
+	Digest         string    `json:"digest,omitempty"`         // of the source, as the launch found it
+	IDs            string    `json:"ids,omitempty"`            // single or range
+	SourceChanged  string    `json:"source_changed,omitempty"` // what was changed under a live overlay
 }
 
 // Ready tells whether every gateway is ready; without any gateway it is.

@@ -12,8 +12,8 @@ import (
 	"unicode/utf8"
 )
 
-// WriteTable writes r for a person: a line for each gateway and, for those that
-// are not ready, what is known of why. Times are told as their distance from
+// WriteTable writes r for a person: a line for each gateway, then what it was
+// staged from and, for those that are not ready, what is known of why. Times are told as their distance from
 // now. All text is free of control characters: a cause can be the words of a
 // program in a container, and must not drive the terminal of who reads it.
 func WriteTable(w io.Writer, r Report, now time.Time) error {
@@ -25,13 +25,9 @@ func WriteTable(w io.Writer, r Report, now time.Time) error {
 	}
 	table.Flush() // into out, which keeps the error
 	for _, g := range r.Gateways {
-		for i, line := range details(g, now) {
-			if i == 0 {
-				fmt.Fprintf(out, "\n%s:\n", printable(g.Name))
-			}
-			fmt.Fprintf(out, "  %s\n", line)
-		}
+		writeSection(out, printable(g.Name), details(g, now))
 	}
+	writeSection(out, "left by an earlier gatewayd, and tried again at the next start", leftovers(r.Leftovers))
 	return out.Flush()
 }
 
@@ -40,32 +36,6 @@ func row(g Gateway, now time.Time) []string {
 		cell(g.Name), cell(g.Phase), since(g.Since, now), number(g.Launch), cell(g.ID), number(g.Pid),
 		strconv.Itoa(g.Restarts), cell(short(g.Cause)), cell(strings.TrimSpace(g.Runtime + " " + g.RuntimeVersion)), cell(g.Posture),
 	}
-}
-
-// details is what a line of the table has no room for.
-func details(g Gateway, now time.Time) []string {
-	var lines []string
-	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
-	if !g.Ready && g.Cause != "" {
-		at := ""
-		if !g.CauseAt.IsZero() {
-			at = " " + since(g.CauseAt, now) + " ago"
-		}
-		add("last launch ended%s: %s", at, printable(g.Cause))
-	}
-	if !g.Ready && g.ProbeError != "" {
-		add("probe: %s", printable(g.ProbeError))
-	}
-	if g.Failures > 1 {
-		add("failed %d times in a row", g.Failures)
-	}
-	if !g.Next.IsZero() {
-		add("next launch in %s", since(now, g.Next))
-	}
-	for _, path := range g.Leftovers {
-		add("not cleaned: %s", printable(path))
-	}
-	return lines
 }
 
 // since says how long it is from t to now, in at most two units.

@@ -14,9 +14,10 @@ import (
 var update = flag.Bool("update", false, "accept what is written as right")
 
 func TestWriteTable(t *testing.T) {
-	r := Report{Version: "1.2.3", Pid: 42, Gateways: []Gateway{
+	const digest = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	writes(t, "testdata/table.txt", Report{Version: "1.2.3", Pid: 42, Gateways: []Gateway{
 		{Name: "api", Phase: "ready", Ready: true, Since: noon.Add(-26 * time.Hour), Launch: 1, ID: "api-1-k2x9q7ab", Pid: 4711,
-			Runtime: "youki", RuntimeVersion: "0.7.0", Posture: "container"},
+			Runtime: "youki", RuntimeVersion: "0.7.0", Posture: "container", Stage: "overlay", IDs: "single", Digest: digest},
 		{Name: "ended", Phase: "ended", Since: noon.Add(-61 * time.Minute), Launch: 2, Restarts: 1, CauseAt: noon.Add(-61 * time.Minute), Runtime: "youki", RuntimeVersion: "0.7.0"},
 		{Name: "hostile", Phase: "crash-looping", Since: noon.Add(-1500 * time.Millisecond), Launch: 17, Restarts: 16, Failures: 9,
 			Cause: "create container: \x1b[2J\x1b]0;owned\a\ttab\nnext line \u202egnp.exe \x85 \xff done, with much more text", CauseAt: noon.Add(-1500 * time.Millisecond),
@@ -24,7 +25,29 @@ func TestWriteTable(t *testing.T) {
 			Runtime: "youki", RuntimeVersion: "0.7.0", Leftovers: []string{"/run/gatewayd/launches/hostile-16-x: busy"}},
 		{Name: "new", Phase: "starting", Since: noon.Add(-40 * time.Millisecond), Launch: 1},
 		{Name: "plain", Phase: "ready", Ready: true, Since: noon.Add(-200 * time.Second), Launch: 3, Restarts: 2, Pid: 5, Cause: "signal: killed", CauseAt: noon, Posture: "bare", Bare: true},
-	}}
+	}})
+}
+
+// What is told of the source: also of paths that somebody chose with care.
+func TestWriteTableOfStaging(t *testing.T) {
+	staged := func(name, stage, reason, digest, ids, changed string) Gateway {
+		return Gateway{Name: name, Phase: "ready", Ready: true, Since: noon, Launch: 1, Stage: stage, StageReason: reason, Digest: digest, IDs: ids, SourceChanged: changed}
+	}
+	writes(t, "testdata/staging.txt", Report{
+		Gateways: []Gateway{
+			staged("asked", "copy", "", "sha256:01", "single", ""),
+			staged("changed", "overlay", "", "sha256:02", "single", "etc/\x1b[2Jweb.conf"),
+			staged("never", "overlay", "", "", "single", ""),
+			staged("owners", "copy", "etc/\x1b]0;owned\a belongs to 0:0", "sha256:03", "range", ""),
+			staged("ranged", "overlay", "the reason", "", "range", ""),
+		},
+		Leftovers: []string{"remove /run/gatewayd/launches/web-3-x/root/\nforged: operation not permitted", "remove /var/lib/x: busy"},
+	})
+}
+
+// writes compares what a terminal gets of r with a golden file.
+func writes(t *testing.T, path string, r Report) {
+	t.Helper()
 	var got bytes.Buffer
 	if err := WriteTable(&got, r, noon); err != nil {
 		t.Fatal(err)
@@ -34,7 +57,7 @@ func TestWriteTable(t *testing.T) {
 			t.Errorf("%U reaches the terminal", c)
 		}
 	}
-	golden(t, "testdata/table.txt", got.String())
+	golden(t, path, got.String())
 }
 
 func golden(t *testing.T, path, got string) {
