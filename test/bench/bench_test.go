@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +16,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/test/bench/machine"
 )
 
 // TestMain is also a process that looks like an example gateway.
@@ -30,8 +31,8 @@ func TestMain(m *testing.M) {
 var update = flag.Bool("update", false, "accept what is written as right")
 
 func TestMarkdown(t *testing.T) {
-	r := Result{Samples: 3, Machine: Machine{Processors: 2, Model: "Some CPU", Kernel: "6.18.0", System: "Debian GNU/Linux 12",
-		Versions: map[string]string{"systemd": "252", "youki": "0.7.0"}},
+	r := Result{Samples: 3, Machine: machine.Machine{Processors: 2, Model: "Some CPU", Kernel: "6.18.0", System: "Debian GNU/Linux 12",
+		Programs: []machine.Program{{Name: "systemd", Version: "252"}, {Name: "podman"}, {Name: "youki", Version: "0.7.0"}}},
 		Columns: []Figures{
 			{Key: keyBare, Name: "plain", Start: []float64{50, 60, 55}, Restart: []float64{20, 30, 28}, Idle: &Idle{WatchedFor: 60}},
 			{Key: keyPodman, Name: "podman", Start: []float64{240, 246, 300}, Restart: []float64{366, 360, 400},
@@ -184,21 +185,5 @@ func TestCleanUpRemovesWhatWasWritten(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left: %v, %v", left, err)
-	}
-}
-
-func TestVersion(t *testing.T) {
-	for says, want := range map[string]string{
-		"systemd 252 (252.39-1~deb12u2)\n+PAM": "252", "youki version: 0.7.0\ncommit": "0.7.0", "gatewayd 1.2-dirty\n": "1.2-dirty", "gatewayd unknown\n": "unknown",
-	} {
-		if got := version(t.Context(), []string{"printf", "%s", says}); got != want {
-			t.Errorf("%q: %q, want %q", says, got, want)
-		}
-	}
-	if got := version(t.Context(), []string{"/nowhere"}); got != "" {
-		t.Errorf("of nobody: %q", got)
-	}
-	if m := fmt.Sprint(Machine{Processors: 2, Model: "CPU", Kernel: "6", System: "S"}); m != "2 × CPU, Linux 6, S" {
-		t.Errorf("machine: %s", m)
 	}
 }

@@ -9,8 +9,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/gatewayd/gatewayd/test/bench/machine"
 )
 
 type options struct {
@@ -50,7 +53,7 @@ func run(ctx context.Context, o options, w io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	result := Result{Machine: describe(ctx, o.binary), Samples: o.samples}
+	result := Result{Machine: machine.Describe(ctx, programs(o.binary)...), Samples: o.samples}
 	b.try(ctx)
 	for i := range o.samples {
 		fmt.Fprintf(os.Stderr, "bench: round %d of %d\n", i+1, o.samples)
@@ -73,4 +76,17 @@ func run(ctx context.Context, o options, w io.Writer) (err error) {
 		return encoder.Encode(result)
 	}
 	return result.WriteMarkdown(w)
+}
+
+// programs are those whose versions matter here.
+func programs(binary string) []machine.Program {
+	youki := filepath.Join(filepath.Dir(binary), "../libexec/gatewayd/youki")
+	return []machine.Program{
+		{Name: "systemd", Argv: []string{"systemctl", "--version"}},
+		{Name: "gatewayd", Argv: []string{binary, "version"}},
+		{Name: "youki", Argv: []string{youki, "--version"}},
+		{Name: "podman", Argv: []string{"podman", "--version"}},
+		{Name: "conmon", Argv: []string{"conmon", "--version"}},
+		{Name: "crun", Argv: []string{"crun", "--version"}},
+	}
 }

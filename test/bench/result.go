@@ -6,13 +6,15 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/gatewayd/gatewayd/test/bench/machine"
 )
 
 // Result is all that a run measured. With -json it is printed as it is.
 type Result struct {
-	Machine Machine   `json:"machine"`
-	Samples int       `json:"samples"`
-	Columns []Figures `json:"columns"`
+	Machine machine.Machine `json:"machine"`
+	Samples int             `json:"samples"`
+	Columns []Figures       `json:"columns"`
 }
 
 // Figures are those of one column.

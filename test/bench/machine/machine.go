@@ -1,4 +1,5 @@
-package main
+// Package machine says what figures were taken on.
+package machine
 
 import (
 	"bytes"
@@ -6,27 +7,33 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 )
 
-// Machine says what the figures were taken on.
+// Machine is the hardware, the system, and the programs that were measured.
 type Machine struct {
-	Processors int               `json:"processors"`
-	Model      string            `json:"model"`
-	Kernel     string            `json:"kernel"`
-	System     string            `json:"system"`
-	Load       string            `json:"load"` // of the last minute, when the bench began: what else ran
-	Versions   map[string]string `json:"versions"`
+	Processors int       `json:"processors"`
+	Model      string    `json:"model"`
+	Kernel     string    `json:"kernel"`
+	System     string    `json:"system"`
+	Load       string    `json:"load"` // of the last minute, when the bench began: what else ran
+	Programs   []Program `json:"programs"`
+}
+
+// Program is one of those that were measured.
+type Program struct {
+	Name    string   `json:"name"`
+	Argv    []string `json:"-"`                 // makes it say its version
+	Version string   `json:"version,omitempty"` // "": it says none, or is not there
 }
 
 // String is the one line beneath the table.
 func (m Machine) String() string {
 	parts := []string{fmt.Sprintf("%d × %s", m.Processors, m.Model), "Linux " + m.Kernel, m.System}
-	for _, name := range versioned {
-		if v := m.Versions[name]; v != "" {
-			parts = append(parts, name+" "+v)
+	for _, p := range m.Programs {
+		if p.Version != "" {
+			parts = append(parts, p.Name+" "+p.Version)
 		}
 	}
 	if m.Load != "" {
@@ -35,10 +42,9 @@ func (m Machine) String() string {
 	return strings.Join(parts, ", ")
 }
 
-var versioned = []string{"systemd", "gatewayd", "youki", "podman", "conmon", "crun"}
-
-func describe(ctx context.Context, binary string) Machine {
-	m := Machine{Processors: runtime.NumCPU(), Model: "unknown processor", System: "unknown system", Versions: map[string]string{}}
+// Describe looks around. A program that comes with its version is not asked.
+func Describe(ctx context.Context, programs ...Program) Machine {
+	m := Machine{Processors: runtime.NumCPU(), Model: "unknown processor", System: "unknown system", Programs: programs}
 	if text, err := os.ReadFile("/proc/cpuinfo"); err == nil {
 		m.Model = value(text, "model name\t: ", m.Model)
 	}
@@ -51,18 +57,16 @@ func describe(ctx context.Context, binary string) Machine {
 	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
 		m.Load, _, _ = strings.Cut(string(text), " ")
 	}
-	youki := filepath.Join(filepath.Dir(binary), "../libexec/gatewayd/youki")
-	for name, argv := range map[string][]string{
-		"systemd": {"systemctl", "--version"}, "gatewayd": {binary, "version"}, "youki": {youki, "--version"},
-		"podman": {"podman", "--version"}, "conmon": {"conmon", "--version"}, "crun": {"crun", "--version"},
-	} {
-		m.Versions[name] = version(ctx, argv)
+	for i, p := range m.Programs {
+		if p.Version == "" {
+			m.Programs[i].Version = version(ctx, p.Argv)
+		}
 	}
 	return m
 }
 
-// version is the last word of the first line that a program says of itself, or
-// nothing.
+// version is the first word with a digit in it of the first line that a program
+// says of itself, or the line's last word, or nothing.
 func version(ctx context.Context, argv []string) string {
 	out, err := exec.CommandContext(ctx, argv[0], argv[1:]...).Output()
 	if err != nil {
