@@ -22,7 +22,7 @@ var treeOptions = []string{"rbind", "rprivate", "rnosuid", "rnodev"}
 // below it. crun 1.8 takes no recursive flags there.
 var fileOptions = []string{"bind", "private", "nosuid", "nodev"}
 
-// mounts are the fixed ones first, then the package's and the plan's, parents
+// mounts are the root, if it is one, and the fixed ones first, then the package's and the plan's, parents
 // before what lies in them.
 func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount, error) {
 	laid := map[string]specs.Mount{}
@@ -43,11 +43,19 @@ func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount
 		laid[m.Target] = h.bind(m)
 	}
 	p.addDefaults(h, laid, readOnly)
-	mounts := append(p.fixedMounts(h), parentsFirst(laid)...)
+	mounts := slices.Concat(p.rootMount(), p.fixedMounts(h), parentsFirst(laid))
 	if p.Init != "" {
 		mounts = append(mounts, h.bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
 	}
 	return mounts, nil
+}
+
+// rootMount comes before all that lies in it.
+func (p Plan) rootMount() []specs.Mount {
+	if p.Overlay == nil {
+		return nil
+	}
+	return []specs.Mount{p.Overlay.mount()}
 }
 
 // addDefaults adds what a program expects beside a read-only root, or in the
@@ -60,7 +68,7 @@ func (p Plan) addDefaults(h host, laid map[string]specs.Mount, readOnly bool) {
 		return
 	}
 	for _, name := range []string{"hosts", "resolv.conf"} {
-		target, ok := lacking(p.Rootfs, "/etc/"+name)
+		target, ok := lacking(p.tree(), "/etc/"+name)
 		if ok && h.offers(name) && checkTarget(target) == nil && !covered(laid, "/etc/"+name) && !covered(laid, target) {
 			laid[target] = h.bind(Mount{Source: filepath.Join(h.etc, name), Target: target, ReadOnly: true})
 		}

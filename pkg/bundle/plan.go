@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -23,7 +24,9 @@ const (
 // has a say at all.
 type Plan struct {
 	ID     string // of the launch; the host name, unless there is another
-	Rootfs string // absolute path of the staged tree
+	Rootfs string // absolute path of the staged tree; not used with an Overlay
+
+	Overlay *Overlay // the root file system instead of a staged tree, by MakeOverlay; crun has none
 
 	Args []string // the program and its arguments; empty: the packaged ones
 	Cwd  string   // absolute; empty: the packaged one, or "/"
@@ -54,7 +57,7 @@ type Mount struct {
 func (p Plan) check() error {
 	uid, gid, _ := p.IDs.Root()
 	switch {
-	case !isCleanAbs(p.Rootfs):
+	case p.Overlay == nil && !isCleanAbs(p.Rootfs):
 		return fmt.Errorf("rootfs %q: not a clean absolute path", p.Rootfs)
 	case uid <= 0 || gid <= 0:
 		return fmt.Errorf("map 0:0 to %d:%d: a container is never root on the host", uid, gid)
@@ -67,6 +70,11 @@ func (p Plan) check() error {
 	case p.Bundle != "" && !isCleanAbs(p.Bundle):
 		return fmt.Errorf("bundle %q: not a clean absolute path", p.Bundle)
 	}
+	if p.Overlay != nil {
+		if err := p.Overlay.check(); err != nil {
+			return fmt.Errorf("overlay: %w", err)
+		}
+	}
 	for _, m := range p.Mounts {
 		if !isCleanAbs(withoutSlash(m.Source)) {
 			return fmt.Errorf("mount source %q: not a clean absolute path", m.Source)
@@ -78,10 +86,27 @@ func (p Plan) check() error {
 	return nil
 }
 
+// rootPath is the directory that the runtime makes the container's "/".
+func (p Plan) rootPath() string {
+	if p.Overlay != nil {
+		return p.Overlay.Root
+	}
+	return p.Rootfs
+}
+
+// tree is what will be seen there before the program has written anything.
+func (p Plan) tree() string {
+	if p.Overlay != nil {
+		return p.Overlay.Lower
+	}
+	return p.Rootfs
+}
+
 // isCleanAbs: without "..", so that the path means the same to everybody who
-// looks at it, and without NUL, which would end it for the kernel.
+// looks at it, without NUL, which would end it for the kernel, and of UTF-8,
+// which is all that JSON can say: encoding/json would write another path.
 func isCleanAbs(path string) bool {
-	return filepath.IsAbs(path) && filepath.Clean(path) == path && !strings.Contains(path, "\x00")
+	return filepath.IsAbs(path) && filepath.Clean(path) == path && !strings.Contains(path, "\x00") && utf8.ValidString(path)
 }
 
 // withoutSlash is path as people write it, but for a slash at the end.

@@ -68,7 +68,7 @@ func (p Plan) harden(h host, packaged *specs.Spec) (*specs.Spec, error) {
 	spec := &specs.Spec{
 		Version:  specVersion,
 		Process:  process,
-		Root:     &specs.Root{Path: p.Rootfs, Readonly: readOnly},
+		Root:     &specs.Root{Path: p.rootPath(), Readonly: readOnly},
 		Hostname: hostname,
 		Mounts:   mounts,
 		Linux:    linux,
