@@ -81,7 +81,7 @@ func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
 		// Rare, and not worth a merge of two half trees: begin again
 		// where all entries of the user can be read.
 		if err = removeStaging(parent, name); err == nil {
-			err = copyInNamespace(ctx, source, staging, o)
+			_, err = inNamespace[Copied](ctx, o.Helper, o.IDs, "copy", copyWork{source, staging})
 		}
 	}
 	if err == nil {
@@ -91,6 +91,13 @@ func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
 		return errors.Join(err, removeStaging(parent, name))
 	}
 	return nil
+}
+
+// A copyWork is what a copy in a user namespace has to do.
+type copyWork struct{ Source, Dest string }
+
+func copyInside(ctx context.Context, w copyWork) (Copied, error) {
+	return Copied{}, copyTree(ctx, w.Source, w.Dest, nil)
 }
 
 // publish renames staging to dest, never over something: rename(2) alone would

@@ -2,28 +2,60 @@ package bundle
 
 import (
 	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // The test binary is also what some tests run: see the roles.
 const (
 	roleHelper = "role-helper"
+	roleHalf   = "role-half"
 	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
 func TestMain(m *testing.M) {
-	if len(os.Args) > 1 && os.Args[1] == roleHelper {
-		if err := HelperMain(context.Background(), os.Args[2:]); err != nil {
-			os.Exit(1)
-		}
-		os.Exit(0)
+	if len(os.Args) < 2 {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	var err error
+	switch os.Args[1] {
+	case roleHelper:
+		err = HelperMain(context.Background(), os.Args[2:])
+	case roleHalf:
+		err = beHalf(os.Args[2])
+	default:
+		os.Exit(m.Run())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// beHalf is a helper that leaves half of a copy, writes to the FIFO named
+// started, and hangs.
+func beHalf(started string) error {
+	in := gob.NewDecoder(os.Stdin)
+	var asked request
+	var work copyWork
+	half := func() string { return filepath.Join(work.Dest, "half") }
+	if err := errors.Join(in.Decode(&asked), in.Decode(&work)); err != nil {
+		return err
+	}
+	if err := errors.Join(os.MkdirAll(half(), 0o755), os.Chmod(half(), 0), os.WriteFile(started, nil, 0)); err != nil {
+		return err
+	}
+	time.Sleep(time.Hour) // is killed
+	return nil
 }
 
 // Ids of a user and of one more group of his that this machine gives nobody.

@@ -3,111 +3,130 @@ package bundle
 import (
 	"bytes"
 	"context"
-	"encoding/json"
+	"encoding/gob"
 	"errors"
 	"fmt"
-	"io/fs"
+	"io"
 	"os"
-	"os/exec"
-	"runtime"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // A mode such as 0000 keeps even its owner out, but not one with
 // CAP_DAC_OVERRIDE over the inode, and root of a user namespace has that over
 // inodes whose owner and group are both mapped in it (user_namespaces(7)). So
-// an ordinary user can read all its own files without a chmod of the source.
-// Files with another group stay closed: nobody may map a group that is not its
-// own without newgidmap.
+// an ordinary user can read all its own files without a chmod of the source,
+// and with subordinate ids can own and remove files as another one of them.
+//
+// A process with threads cannot enter a user namespace, and every Go program
+// has threads. So a helper is started there: asked on its standard input,
+// answering on its standard output. Both in gob and not in JSON: the name of a
+// file may have any bytes, while JSON has only those of UTF-8.
 
-// A verdict is what HelperMain says on its standard output about the copy.
-type verdict struct {
-	Op, Path string
-	Errno    syscall.Errno
-	Text     string
+// operations are what a helper can be asked for.
+var operations = map[string]operation{
+	"check": serve(checkInside),
+	"copy":  serve(copyInside),
 }
 
-// HelperMain is the body of the program that CopyOptions.Helper names. It
-// copies args[0] to args[1] as the user that it finds itself to be, and writes
-// to standard output what Copy has to know. The caller should exit with a code
-// other than 0 when it returns an error, and print nothing on standard output.
+// An operation reads its options, works, and writes its answer.
+type operation func(context.Context, *gob.Decoder, io.Writer) error
+
+// A request comes first; the operation's options follow.
+type request struct {
+	Op     string
+	Parent int // process id of the one who waits for the answer
+}
+
+// A reply comes first; the operation's answer follows, be there an error or not.
+type reply struct{ Fault *fault }
+
+// serve makes an operation of a function. Options and Answer are values that
+// gob knows: what they say is in exported fields, of which there is one.
+func serve[Options, Answer any](do func(context.Context, Options) (Answer, error)) operation {
+	return func(ctx context.Context, in *gob.Decoder, out io.Writer) error {
+		var options Options
+		if err := in.Decode(&options); err != nil {
+			return err
+		}
+		answer, err := do(ctx, options)
+		to := gob.NewEncoder(out)
+		return errors.Join(to.Encode(reply{faultOf(err)}), to.Encode(answer))
+	}
+}
+
+// HelperMain is the body of the program that CopyOptions.Helper names, which is
+// started as root of a user namespace. It reads what it has to do from standard
+// input and answers on standard output, where its caller prints nothing, and
+// where an error of the work goes, too. What it returns is an error of the
+// conversation: its caller prints that on standard error and exits with a code
+// other than 0. args are those that the program was given behind Helper's own.
 func HelperMain(ctx context.Context, args []string) error {
-	if len(args) != 2 {
-		return fmt.Errorf("copy in a user namespace: want a source and a destination, have %d arguments", len(args))
+	err := converse(ctx, args)
+	if err != nil {
+		return fmt.Errorf("work in a user namespace: %w", err)
 	}
-	err := copyTree(ctx, args[0], args[1], nil)
-	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(verdictOn(err)))
+	return nil
 }
 
-func verdictOn(err error) verdict {
-	if err == nil {
-		return verdict{}
+func converse(ctx context.Context, args []string) error {
+	if len(args) == 1 && args[0] == awaitMapping {
+		return becomeMapped()
 	}
-	v := verdict{Text: err.Error()}
-	if path := new(fs.PathError); errors.As(err, &path) {
-		v.Op, v.Path, v.Text = path.Op, path.Path, path.Err.Error()
+	if len(args) > 0 {
+		return fmt.Errorf("%d arguments too many", len(args))
 	}
-	errors.As(err, &v.Errno)
-	return v
+	in := gob.NewDecoder(os.Stdin)
+	var asked request
+	if err := in.Decode(&asked); err != nil {
+		return err
+	}
+	if err := dieWith(asked.Parent); err != nil {
+		return err
+	}
+	do, ok := operations[asked.Op]
+	if !ok {
+		return fmt.Errorf("no operation %q", asked.Op)
+	}
+	return do(ctx, in, os.Stdout)
 }
 
-func (v verdict) error() error {
-	if v == (verdict{}) {
-		return nil
+// dieWith asks the kernel once more for the signal that SysProcAttr.Pdeathsig
+// asked for: who gains capabilities at execve(2), as becomeMapped does, loses
+// the setting (prctl(2), PR_SET_PDEATHSIG).
+func dieWith(parent int) error {
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
+		return os.NewSyscallError("prctl", err)
 	}
-	return &fs.PathError{Op: v.Op, Path: v.Path, Err: foreignError{v.Text, v.Errno}}
+	if os.Getppid() != parent { // it died before
+		return errors.New("nobody waits for the answer")
+	}
+	return nil
 }
 
-// A foreignError keeps the words of the process that met it, and its number for
-// errors.Is.
-type foreignError struct {
-	text  string
-	errno syscall.Errno
+// inNamespace runs the helper as root of a new user namespace with the mapping
+// ids, and has it do op. It returns what came of it, and the operation's error
+// as it was there: with its paths, and for errors.Is with its numbers and the
+// sentinel errors of this package.
+func inNamespace[Answer any](ctx context.Context, helper []string, ids IDMap, op string, options any) (Answer, error) {
+	return ask[Answer](ctx, namespace{helper: helper, ids: ids, tools: toolDirs}, op, options)
 }
 
-func (e foreignError) Error() string { return e.text }
-
-func (e foreignError) Unwrap() error {
-	if e.errno == 0 {
-		return nil
+func ask[Answer any](ctx context.Context, n namespace, op string, options any) (answer Answer, err error) {
+	var in bytes.Buffer
+	to := gob.NewEncoder(&in)
+	if err := errors.Join(to.Encode(request{op, os.Getpid()}), to.Encode(options)); err != nil {
+		return answer, err
 	}
-	return e.errno
-}
-
-// copyInNamespace runs the helper as root of a new user namespace.
-func copyInNamespace(ctx context.Context, source, dest string, o CopyOptions) error {
-	uid, gid, _ := o.IDs.Root()
-	cmd := exec.CommandContext(ctx, o.Helper[0], append(o.Helper[1:len(o.Helper):len(o.Helper)], source, dest)...)
-	cmd.Env = []string{} // it needs nothing of ours, and may be asked for nothing by it
-	cmd.SysProcAttr = &syscall.SysProcAttr{
-		Cloneflags:  syscall.CLONE_NEWUSER,
-		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: uid, Size: 1}},
-		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: gid, Size: 1}},
-		Setpgid:     true,
-		Pdeathsig:   syscall.SIGKILL,
+	out, err := n.run(ctx, &in)
+	if err != nil {
+		return answer, err
 	}
-	var out, problem bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &problem
-	err := runLocked(cmd)
-	if ctx.Err() != nil {
-		return ctx.Err()
+	from := gob.NewDecoder(out)
+	var r reply
+	if err := errors.Join(from.Decode(&r), from.Decode(&answer)); err != nil {
+		return answer, fmt.Errorf("work in a user namespace: read the answer: %w", err)
 	}
-	var v verdict
-	if json.Unmarshal(out.Bytes(), &v) != nil {
-		return fmt.Errorf("read what its owner cannot, in a user namespace: %w: %s", err, lastWords(problem.Bytes()))
-	}
-	return v.error()
-}
-
-// runLocked holds the thread for as long as the command runs: Pdeathsig comes
-// when the thread that started a process ends, not when the program does.
-func runLocked(cmd *exec.Cmd) error {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
-	return cmd.Run()
-}
-
-func lastWords(b []byte) []byte {
-	const most = 512
-	return bytes.TrimSpace(b[max(0, len(b)-most):])
+	return answer, r.Fault.error()
 }

@@ -1,0 +1,127 @@
+package bundle
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// toolDirs are where a system has its programs with the set-user-ID bit. The
+// user's PATH has no say in which one is run. The first is NixOS's.
+var toolDirs = []string{"/run/wrappers/bin", "/usr/bin", "/bin", "/usr/local/bin", "/usr/sbin", "/sbin"}
+
+// toolTimeout bounds newuidmap and newgidmap: they may ask a directory service.
+const toolTimeout = 20 * time.Second
+
+// mapIDs has newuidmap and newgidmap map the ids of the process pid, and
+// believes neither.
+func (n namespace) mapIDs(ctx context.Context, pid int) error {
+	for _, m := range []struct {
+		tool, file string
+		ranges     []IDRange
+	}{{"newuidmap", "uid_map", n.ids.UIDs}, {"newgidmap", "gid_map", n.ids.GIDs}} {
+		path, err := findTool(n.tools, m.tool)
+		if err != nil {
+			return err
+		}
+		if err := runTool(ctx, path, pid, m.ranges); err != nil {
+			return err
+		}
+		if err := provenMap(pid, m.file, m.ranges); err != nil {
+			return fmt.Errorf("%s said that it mapped ids: %w: %w", path, ErrNoRange, err)
+		}
+	}
+	return nil
+}
+
+func findTool(dirs []string, name string) (string, error) {
+	for _, dir := range dirs {
+		path := filepath.Join(dir, name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%w: %s is not installed: install the package uidmap (shadow-utils on Fedora and its kin, shadow on Arch)", ErrNoRange, name)
+}
+
+func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error {
+	ctx, cancel := context.WithTimeout(ctx, toolTimeout)
+	defer cancel()
+	args := []string{strconv.Itoa(pid)}
+	for _, r := range ranges {
+		for _, number := range []uint32{r.Container, r.Host, r.Size} {
+			args = append(args, strconv.FormatUint(uint64(number), 10))
+		}
+	}
+	var problem bounded
+	problem.room = 64 << 10
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env, cmd.Stdout, cmd.Stderr = []string{}, &problem, &problem
+	cmd.WaitDelay = time.Second
+	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
+	err := cmd.Run()
+	switch {
+	case ctx.Err() != nil:
+		return fmt.Errorf("%s: %w", path, ctx.Err())
+	case err != nil:
+		return fmt.Errorf("%w: %s: %w%s", ErrNoRange, path, err, lastWords(problem.Bytes()))
+	}
+	return nil
+}
+
+// provenMap compares what the kernel has with what was asked for. It may have
+// sorted it.
+func provenMap(pid int, file string, want []IDRange) error {
+	path := filepath.Join("/proc", strconv.Itoa(pid), file)
+	have, err := readMap(path)
+	if err != nil {
+		return err
+	}
+	if !slices.Equal(sorted(have), sorted(want)) {
+		return fmt.Errorf("%s has %v and not %v", path, have, want)
+	}
+	return nil
+}
+
+func sorted(ranges []IDRange) []IDRange {
+	return slices.SortedFunc(slices.Values(ranges), func(a, b IDRange) int { return cmp.Compare(a.Container, b.Container) })
+}
+
+// readMap reads a file such as /proc/self/uid_map.
+func readMap(path string) ([]IDRange, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var ranges []IDRange
+	for text := range bytes.Lines(data) {
+		var r IDRange
+		if _, err := fmt.Sscan(string(text), &r.Container, &r.Host, &r.Size); err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		ranges = append(ranges, r)
+	}
+	return ranges, nil
+}
+
+// forbidden says what to do about a kernel that starts nothing in a new user
+// namespace.
+func forbidden(err error) error {
+	switch {
+	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
+		return fmt.Errorf("%w: the limit of user namespaces is reached: raise it by sysctl user.max_user_namespaces", err)
+	case errors.Is(err, unix.EPERM):
+		return fmt.Errorf("%w: the kernel forbids user namespaces: allow them by sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0", err)
+	}
+	return err
+}

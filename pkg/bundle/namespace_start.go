@@ -1,0 +1,183 @@
+package bundle
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// awaitMapping is the argument of a helper that is not mapped yet.
+const awaitMapping = "await-mapping"
+
+// line is the descriptor by which such a helper and its parent talk.
+const line = 3
+
+const (
+	maxAnswer   = 64 << 20         // bytes of what a helper may answer
+	pipeTimeout = 10 * time.Second // for what a killed helper leaves behind that holds its output open
+)
+
+// A namespace is where a helper runs.
+type namespace struct {
+	helper []string
+	ids    IDMap
+	tools  []string // directories in which newuidmap and newgidmap are
+}
+
+// run has the helper answer what it reads from in.
+func (n namespace) run(ctx context.Context, in io.Reader) (io.Reader, error) {
+	if len(n.helper) == 0 {
+		return nil, errors.New("work in a user namespace: no program to do it")
+	}
+	var out, problem bounded
+	out.room, problem.room = maxAnswer, maxAnswer
+	cmd := exec.CommandContext(ctx, n.helper[0], n.helper[1:]...)
+	cmd.Env = []string{} // it needs nothing of ours, and may be asked for nothing by it
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &problem
+	cmd.WaitDelay = pipeTimeout
+	err := n.runLocked(ctx, cmd)
+	switch {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, fmt.Errorf("work in a user namespace: %w%s", err, lastWords(problem.Bytes()))
+	}
+	return &out, nil
+}
+
+// runLocked holds the thread for as long as the command runs: Pdeathsig comes
+// when the thread that started a process ends, not when the program does.
+func (n namespace) runLocked(ctx context.Context, cmd *exec.Cmd) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWUSER, Setpgid: true, Pdeathsig: syscall.SIGKILL,
+	}
+	if os.Geteuid() != 0 && !n.ids.Single() {
+		return n.runMappedLater(ctx, cmd)
+	}
+	// One's own id may be mapped by anybody, and any by root
+	// (user_namespaces(7)): no program is needed for it.
+	cmd.SysProcAttr.UidMappings = sysMappings(n.ids.UIDs)
+	cmd.SysProcAttr.GidMappings = sysMappings(n.ids.GIDs)
+	// Without setgroups(2), which nobody may who maps his own group, a group
+	// could be left that kept him out of a file.
+	cmd.SysProcAttr.GidMappingsEnableSetgroups = os.Geteuid() == 0
+	cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: os.Geteuid() != 0}
+	if err := cmd.Start(); err != nil {
+		return forbidden(err)
+	}
+	return cmd.Wait()
+}
+
+// runMappedLater starts the helper in a namespace that maps nothing, so that
+// newuidmap and newgidmap have a process to write the mapping of.
+func (n namespace) runMappedLater(ctx context.Context, cmd *exec.Cmd) error {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return err
+	}
+	defer ours.Close()
+	cmd.Args = append(cmd.Args, awaitMapping)
+	cmd.ExtraFiles = []*os.File{theirs} // becomes line
+	err = cmd.Start()
+	_ = theirs.Close() // the helper has its own
+	if err != nil {
+		return forbidden(err)
+	}
+	if err := n.mapWaiting(ctx, cmd.Process.Pid, ours); err != nil {
+		_ = cmd.Process.Kill() // fails where it ended by itself
+		return errors.Join(err, quietly(cmd.Wait()))
+	}
+	return cmd.Wait()
+}
+
+// mapWaiting maps the ids of the process pid once it waits for that, and lets
+// it go on.
+func (n namespace) mapWaiting(ctx context.Context, pid int, ours *os.File) error {
+	defer context.AfterFunc(ctx, func() { _ = ours.SetDeadline(time.Unix(0, 1)) })()
+	if _, err := ours.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("wait for it to be there: %w", err)
+	}
+	if err := n.mapIDs(ctx, pid); err != nil {
+		return err
+	}
+	_, err := ours.Write([]byte{1})
+	return err
+}
+
+// becomeMapped waits until somebody mapped the ids of this process, and
+// executes it once more, as 0:0: it is then that it gains its capabilities in
+// the namespace.
+func becomeMapped() error {
+	unix.CloseOnExec(line)
+	parent := os.NewFile(line, "parent")
+	if _, err := parent.Write([]byte{1}); err != nil {
+		return err
+	}
+	if _, err := parent.Read(make([]byte, 1)); err != nil {
+		return fmt.Errorf("wait for ids: %w", err)
+	}
+	if err := errors.Join(syscall.Setresgid(0, 0, 0), syscall.Setresuid(0, 0, 0)); err != nil {
+		return fmt.Errorf("become 0:0: %w", err)
+	}
+	argv := os.Args[:len(os.Args)-1]
+	return os.NewSyscallError("execve", syscall.Exec("/proc/self/exe", argv, nil))
+}
+
+func socketPair() (ours, theirs *os.File, err error) {
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	return os.NewFile(uintptr(pair[0]), "helper"), os.NewFile(uintptr(pair[1]), "parent"), nil
+}
+
+func sysMappings(ranges []IDRange) []syscall.SysProcIDMap {
+	mappings := make([]syscall.SysProcIDMap, len(ranges))
+	for i, r := range ranges {
+		mappings[i] = syscall.SysProcIDMap{ContainerID: int(r.Container), HostID: int(r.Host), Size: int(r.Size)}
+	}
+	return mappings
+}
+
+// quietly drops that a process was killed which we killed.
+func quietly(err error) error {
+	if exit := new(exec.ExitError); errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+// A bounded buffer is a pipe's other end that takes only so much: who writes
+// more gets SIGPIPE.
+type bounded struct {
+	bytes.Buffer
+	room int
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	if len(p) > b.room {
+		return 0, fmt.Errorf("%w: more than %d bytes of output", ErrTooLarge, maxAnswer)
+	}
+	b.room -= len(p)
+	return b.Buffer.Write(p)
+}
+
+func lastWords(b []byte) string {
+	const most = 512
+	b = bytes.TrimSpace(b[max(0, len(b)-most):])
+	if len(b) == 0 {
+		return ""
+	}
+	return ": " + string(b)
+}
