@@ -39,10 +39,7 @@ type Overlay struct {
 // left. Removal is by Remove, whatever the container made of it.
 func MakeOverlay(dir, lower string, ids IDMap) (Overlay, error) {
 	dir = filepath.Clean(dir)
-	o := Overlay{
-		Lower: lower, Link: filepath.Join(dir, "lower"),
-		Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work"), Root: filepath.Join(dir, "root"),
-	}
+	o := overlayIn(dir, lower)
 	err := o.check()
 	if err == nil {
 		err = makeOverlay(dir, lower, ids)
@@ -51,6 +48,13 @@ func MakeOverlay(dir, lower string, ids IDMap) (Overlay, error) {
 		return Overlay{}, fmt.Errorf("make overlay over %s: %w", lower, err)
 	}
 	return o, nil
+}
+
+func overlayIn(dir, lower string) Overlay {
+	return Overlay{
+		Lower: lower, Link: filepath.Join(dir, "lower"),
+		Upper: filepath.Join(dir, "upper"), Work: filepath.Join(dir, "work"), Root: filepath.Join(dir, "root"),
+	}
 }
 
 func makeOverlay(dir, lower string, ids IDMap) error {
