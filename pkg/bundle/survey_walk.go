@@ -1,0 +1,276 @@
+package bundle
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sys/unix"
+)
+
+// An examination is one walk through a tree. Each task has one directory open,
+// and at most one file in it, for as long as it runs; so the number of open
+// files depends on the number of workers alone, whatever the tree is like.
+type examination struct {
+	ctx     context.Context
+	root    int // the directory, opened with O_PATH
+	content Content
+	settled int64 // what has a ctime before is known to have been so when the walk began
+	cache   *surveyCache
+
+	ended atomic.Bool
+
+	mu    sync.Mutex
+	err   error
+	total tally
+	links map[fileID]*linkedFile
+}
+
+// An examinedDir is a directory of which something is still to be done.
+type examinedDir struct {
+	parent  *examinedDir // nil: it is the root
+	rel     string       // path below the root
+	seen    sighting
+	records []record // of its entries, sorted by name
+
+	cached cachedDir
+	known  atomic.Bool // everything in it is as it was when it was cached
+
+	todo    atomic.Int32 // tasks in it and directories of it that are not finished
+	content [sha256.Size]byte
+	state   [sha256.Size]byte
+}
+
+// A record is what becomes known of an entry. Before the entry is looked at it
+// holds what is known of it from the last time.
+type record struct {
+	name string
+	stamp
+	mode   uint32
+	keep   bool // content is known for the stamp
+	digest [sha256.Size]byte
+	dir    *examinedDir // of a directory: its own
+}
+
+func (d *examinedDir) path(name string) string {
+	switch {
+	case d.rel == ".":
+		return name
+	case name == ".":
+		return d.rel
+	}
+	return d.rel + "/" + name
+}
+
+// run walks from root, which looks as seen says.
+func (x *examination) run(workers int, root *examinedDir) error {
+	x.total = tally{owners: map[[2]uint32]*Owner{}, newest: root.seen.ctime, newestPath: "."}
+	x.total.own(root, ".", &root.seen)
+	root.todo.Store(1)
+	runCrew(workers, x.enter(root))
+	return x.err
+}
+
+// over tells why nothing that is done now matters any more; nil: it does.
+func (x *examination) over() error {
+	if err := x.ctx.Err(); err != nil {
+		x.fail(err)
+	}
+	if !x.ended.Load() {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.err
+}
+
+func (x *examination) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ended.Swap(true) {
+		x.err = err
+	}
+}
+
+// enter is the first task in a directory.
+func (x *examination) enter(d *examinedDir) task {
+	return func(w *worker) {
+		x.visit(d, func(fd int) error {
+			if err := x.list(w, fd, d); err != nil {
+				return err
+			}
+			return x.look(w, fd, d, d.records)
+		})
+	}
+}
+
+// visit opens d, does something in it, and wants it to be then what it was when
+// it was found. What another directory in its place made of that is dropped.
+func (x *examination) visit(d *examinedDir, do func(fd int) error) {
+	if x.over() != nil {
+		return
+	}
+	fd, err := openQuietly(x.root, d.rel, unix.O_RDONLY|unix.O_DIRECTORY)
+	if err != nil {
+		x.fail(closedError("open", d.rel, &d.seen, vanished(err)))
+		return
+	}
+	defer unix.Close(fd)
+	if err := do(fd); err != nil {
+		x.fail(err)
+		return
+	}
+	if now, err := sightOpen(fd); err != nil || now.stamp != d.seen.stamp {
+		x.fail(sourceError("list", d.rel, cmp.Or(err, ErrChanged)))
+		return
+	}
+	x.finish(d)
+}
+
+// list finds the names in d. When nothing was added, removed or renamed since
+// they were cached they are taken from there.
+func (x *examination) list(w *worker, fd int, d *examinedDir) error {
+	var same bool
+	if d.records, same = d.cached.records(); same && d.cached.stamp == d.seen.stamp && x.content != ContentAll {
+		d.known.Store(true)
+		return nil
+	}
+	known := d.records
+	var err error
+	if d.records, err = x.names(w, fd); err != nil {
+		return closedError("list", d.rel, &d.seen, err)
+	}
+	for i := range d.records {
+		name := d.records[i].name
+		for len(known) > 0 && known[0].name < name {
+			known = known[1:]
+		}
+		if len(known) > 0 && known[0].name == name {
+			d.records[i] = known[0]
+		}
+	}
+	return nil
+}
+
+func (x *examination) names(w *worker, fd int) ([]record, error) {
+	var entries []entry
+	for {
+		before := len(entries)
+		var err error
+		if entries, err = list(fd, w.buffer(listSize), entries); err != nil || len(entries) == before {
+			records := make([]record, len(entries))
+			for i := range entries {
+				records[i].name = entries[i].name
+			}
+			slices.SortFunc(records, func(a, b record) int { return strings.Compare(a.name, b.name) })
+			return records, err
+		}
+		if err := x.over(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// partSize is how many entries are worth a task of their own when there is a
+// worker without one, if they are only looked at.
+const partSize = 64
+
+// look sees to some of the entries of d, which is open as fd.
+func (x *examination) look(w *worker, fd int, d *examinedDir, records []record) error {
+	var t tally
+	for i := 0; i < len(records); i++ {
+		if err := x.over(); err != nil {
+			return err
+		}
+		read := t.read
+		if err := x.entry(w, fd, d, &records[i], &t); err != nil {
+			return err
+		}
+		if rest := len(records) - i - 1; w.crew.hungry() && (rest >= 2*partSize || rest > 0 && t.read > read) {
+			cut := len(records) - (rest+1)/2
+			x.part(w, d, records[cut:])
+			records = records[:cut]
+		}
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.total.merge(&t)
+	return nil
+}
+
+func (x *examination) part(w *worker, d *examinedDir, records []record) {
+	d.todo.Add(1)
+	w.crew.add(func(w *worker) {
+		x.visit(d, func(fd int) error { return x.look(w, fd, d, records) })
+	})
+}
+
+func (x *examination) entry(w *worker, fd int, d *examinedDir, r *record, t *tally) error {
+	s, err := sight(fd, r.name)
+	switch {
+	case errors.Is(err, unix.EACCES): // what is closed is the directory
+		return closedError("search", d.rel, &d.seen, err)
+	case err != nil:
+		return sourceError("look at", d.path(r.name), vanished(err))
+	}
+	t.count(d, r.name, &s)
+	known := r.keep && r.stamp == s.stamp && x.content != ContentAll
+	if r.keep && !known {
+		d.known.Store(false)
+	}
+	r.stamp, r.mode, r.keep = s.stamp, s.mode, known
+	if s.kind() != unix.S_IFDIR {
+		return x.learn(w, fd, d, r, &s, t)
+	}
+	r.dir = &examinedDir{parent: d, rel: d.path(r.name), seen: s, cached: x.cache.dirs[s.ino]}
+	r.dir.todo.Store(1)
+	d.todo.Add(1)
+	w.crew.add(x.enter(r.dir))
+	return nil
+}
+
+// finish is called at the end of each task in d. The last one finds all that d
+// holds looked at, and may be the last one that its parent waited for.
+func (x *examination) finish(d *examinedDir) {
+	for ; d != nil && d.todo.Add(-1) == 0; d = d.parent {
+		d.sum(x.content)
+		x.cache.keep(d, x.settled)
+		d.records = nil
+	}
+}
+
+// sum makes of what is known of the entries of d what is known of d.
+func (d *examinedDir) sum(how Content) {
+	content, state := sha256.New(), sha256.New()
+	var buf []byte
+	for i := range d.records {
+		r := &d.records[i]
+		buf = appendState(buf[:0], r.name, r.mode, &r.stamp)
+		if r.dir != nil {
+			buf = append(buf, r.dir.state[:]...)
+			r.digest = r.dir.content
+		}
+		state.Write(buf)
+		if how != ContentNone {
+			buf = appendDescription(buf[:0], r.name, r.mode, &r.digest)
+			content.Write(buf)
+		}
+	}
+	content.Sum(d.content[:0])
+	state.Sum(d.state[:0])
+}
+
+// vanished takes what is no more, or no more what it was, for a change.
+func vanished(err error) error {
+	for _, errno := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.ESTALE} {
+		if errors.Is(err, errno) {
+			return ErrChanged
+		}
+	}
+	return err
+}
