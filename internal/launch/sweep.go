@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -69,20 +68,11 @@ func (h *Host) left() ([]string, error) {
 			errs = append(errs, err)
 		}
 		for _, entry := range entries {
-			names = append(names, owedTo(entry.Name()))
+			names = append(names, entry.Name())
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)
-}
-
-// owedTo is the launch whose removal was cut short or could not end: the name
-// was taken from the tree by then, and all else of the launch is to go, too.
-func owedTo(name string) string {
-	if id, aside := strings.CutPrefix(name, bundle.RemovingPrefix); aside && isID(id) {
-		return id
-	}
-	return name
 }
 
 // sweepName removes what goes by one name. Only a launch's id is looked for

@@ -30,13 +30,9 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 	if err != nil {
 		return nil, err
 	}
-	uids, gids, err := p.mappings(packaged)
-	if err != nil {
-		return nil, err
-	}
 	return &specs.Linux{
-		UIDMappings:   uids,
-		GIDMappings:   gids,
+		UIDMappings:   idMappings(p.IDs.UIDs),
+		GIDMappings:   idMappings(p.IDs.GIDs),
 		CgroupsPath:   p.CgroupsPath,
 		Namespaces:    p.namespaces(),
 		Seccomp:       p.Seccomp,
@@ -49,11 +45,8 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 // older runtimes do not know it.
 func (p Plan) namespaces() []specs.LinuxNamespace {
 	namespaces := []specs.LinuxNamespace{
-		{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace},
-		{Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace},
-	}
-	if !p.InNamespace {
-		namespaces = slices.Insert(namespaces, 0, specs.LinuxNamespace{Type: specs.UserNamespace})
+		{Type: specs.UserNamespace}, {Type: specs.PIDNamespace}, {Type: specs.MountNamespace},
+		{Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace},
 	}
 	if p.Network == NetworkNone {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})
