@@ -55,6 +55,7 @@ func describeLaunch(g *control.Gateway, l *launch.Launcher, n int) {
 		return
 	}
 	g.ID, g.Pid, g.Bare = info.ID, info.Pid, info.Bare
+	g.Stage, g.StageReason, g.Digest, g.IDs, g.SourceChanged = info.Stage, info.StageReason, info.Digest, info.IDs, info.SourceChanged
 	if info.Posture != "" {
 		g.Posture = info.Posture
 	}

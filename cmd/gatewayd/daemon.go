@@ -134,7 +134,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 	if d.lock, err = dirs.Acquire(); err != nil {
 		return err
 	}
-	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine}
+	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log}
 	return dirs.Create(os.Geteuid() == 0)
 }
 

@@ -27,6 +27,7 @@ func hiddenCommands() []*cobra.Command {
 			err := inside.Confine(argv)
 			return codeError{inside.Code(err), err}
 		}),
+		hidden("try-overlay", "see whether an overlay does what a root must", func([]string) error { return inside.TryOverlay() }),
 		hidden("stage", "copy what only a user namespace can read", func(args []string) error {
 			return bundle.HelperMain(context.Background(), args)
 		}),

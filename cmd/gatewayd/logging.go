@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -44,7 +45,7 @@ func (d *daemon) closeLog() {
 // observe logs what the supervisor does. It is called by the gateways' loops.
 func (d *daemon) observe(e supervisor.Event) {
 	info := d.gateways.info(e.Gateway, e.Launch)
-	of := subject(e, info.ID)
+	of := append(subject(e, info.ID), staged(info)...)
 	level, message := describe(e)
 	d.log.With(of...).Log(level, message, append(details(e), event(string(e.Kind)))...)
 	switch {
@@ -64,6 +65,18 @@ func subject(e supervisor.Event, id string) []zap.Field {
 	}
 	if id != "" {
 		fields = append(fields, zap.String("container_id", id))
+	}
+	return fields
+}
+
+// staged is what a launch was made from, in each of its records.
+func staged(info launch.Info) []zap.Field {
+	var fields []zap.Field
+	if info.Stage != "" {
+		fields = append(fields, zap.String("stage", info.Stage))
+	}
+	if info.Digest != "" {
+		fields = append(fields, zap.String("digest", info.Digest))
 	}
 	return fields
 }

@@ -80,8 +80,19 @@ func (d *daemon) announce(summary systemd.Summary) {
 	_ = d.notifier.Ready(summary.Status)
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
+	go d.confirmOverlays()
 	if d.options.ready != nil {
 		d.options.ready(d.opening.program(), d.Status(context.Background()).Gateways)
+	}
+}
+
+// confirmOverlays tries again what an earlier gatewayd has found, now that
+// nobody waits for it.
+func (d *daemon) confirmOverlays() {
+	ctx, cancel := context.WithTimeout(d.signals.context(), sweepTime)
+	defer cancel()
+	if err := d.host.Confirm(ctx); err != nil && ctx.Err() == nil {
+		d.log.Warn("whether overlays work cannot be tried again", event("overlay-tried"), zap.Error(err))
 	}
 }
 

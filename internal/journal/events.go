@@ -33,6 +33,9 @@ var events = []struct{ name, id string }{
 	{"runtime-chosen", "61e91989160c4d7299929b471453d193"},
 	{"posture", "7ba350f1842c483b985f66d7c63f2adf"},
 	{"bare-warning", "633858571f0c42a193cedfb09ecbb87e"},
+	{"staged", "28a56befaf2b4edcaad457c7c1bda15f"},
+	{"source-changed", "496dc43bf6cd4c63a78e0149ea028b66"},
+	{"overlay-tried", "66c09d55851f4e96aeb1d757ccca35ca"},
 }
 
 // MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""

@@ -51,7 +51,7 @@ func (la *launch) prepareBare() error {
 // bareProgram finds the command's program and working directory beneath the
 // staged tree, through os.Root: a symlink in the package cannot point out of it.
 func (la *launch) bareProgram(path, cwd string) (program, dir string, err error) {
-	root, err := os.OpenRoot(la.rootfs())
+	root, err := os.OpenRoot(la.staged.Root)
 	if err != nil {
 		return "", "", err
 	}
@@ -62,7 +62,7 @@ func (la *launch) bareProgram(path, cwd string) (program, dir string, err error)
 			return "", "", fmt.Errorf("find in the staged tree: %w", err)
 		}
 	}
-	return filepath.Join(la.rootfs(), program), filepath.Join(la.rootfs(), dir), nil
+	return filepath.Join(la.staged.Root, program), filepath.Join(la.staged.Root, dir), nil
 }
 
 // inRoot makes an absolute path of the gateway one that is relative to its root.

@@ -137,6 +137,7 @@ func gatewayOn(source string, command ...string) config.Gateway {
 	return config.Gateway{
 		Name: gatewayName, Rootfs: source, Command: command, Workdir: "/",
 		Mounts:    []config.Mount{{Source: "/usr", Target: "/usr", ReadOnly: true}},
+		Staging:   config.Staging{Stage: "copy", IDs: "single", Verify: "changed"},
 		Ready:     config.Ready{Probe: config.Probe{Kind: config.ProbeNone}},
 		Isolation: config.Isolation{Network: "host", Seccomp: "default"},
 	}

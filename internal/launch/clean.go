@@ -30,7 +30,7 @@ func (la *launch) clean(ctx context.Context) error {
 	if la.leaf != nil {
 		errs = append(errs, la.leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{}))
+	errs = append(errs, la.removeRoot(ctx))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}

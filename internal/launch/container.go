@@ -57,16 +57,14 @@ func (la *launch) create(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, la.gateway) })
+	uid, _ := la.host.ids()
+	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, uid, la.gateway) })
 	work := &container{runtime: r, id: la.id}
 	if la.host.Cgroup != nil {
 		go la.host.Cgroup.Hasten()
 	}
 	la.work = work // from here on, Clean asks the runtime to delete it
-	work.created, err = r.Create(ctx, la.id, runtime.CreateOptions{
-		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
-	})
-	if err != nil {
+	if work.created, err = la.createIn(ctx, r); err != nil {
 		return held(err)
 	}
 	la.watch(work.created.Process())
@@ -75,6 +73,27 @@ func (la *launch) create(ctx context.Context) error {
 	}
 	return la.scrub(spec)
 }
+
+// createIn has the runtime make the container, by a user with several ids in a
+// user namespace that was made before: see the runtime package's Within.
+func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Container, error) {
+	options := runtime.CreateOptions{
+		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
+	}
+	if !la.within() {
+		return r.Create(ctx, la.id, options)
+	}
+	namespace, err := bundle.HoldNamespace(ctx, helper, la.ids)
+	if err != nil {
+		return nil, permanent(err)
+	}
+	options.Within = namespace.Pid
+	created, err := r.Create(ctx, la.id, options)
+	return created, errors.Join(err, namespace.Close())
+}
+
+// within: root maps what it likes, and a single id needs nobody's leave.
+func (la *launch) within() bool { return os.Geteuid() != 0 && !la.ids.Single() }
 
 // held says in the supervisor's own words that a process may be left, so that it
 // holds the next launch back.
@@ -128,7 +147,10 @@ func (la *launch) spec() (*specs.Spec, error) {
 
 func (la *launch) plan() (bundle.Plan, error) {
 	g := la.gateway
-	uid, gid := la.host.ids()
+	ids := la.ids
+	if g.Isolation.Bare { // what a container would have, of which little is used
+		ids = bundle.SingleID(la.host.ids())
+	}
 	mounts, err := la.mounts()
 	if err != nil {
 		return bundle.Plan{}, err
@@ -138,9 +160,9 @@ func (la *launch) plan() (bundle.Plan, error) {
 		return bundle.Plan{}, err
 	}
 	plan := bundle.Plan{
-		ID: la.id, Rootfs: la.rootfs(), Hostname: g.Name,
+		ID: la.id, Rootfs: la.staged.Root, Overlay: la.staged.Overlay, Hostname: g.Name,
 		Args: g.Command, Cwd: g.Workdir, Env: la.environment(),
-		Mounts: mounts, IDs: bundle.SingleID(uid, gid),
+		Mounts: mounts, IDs: ids, InNamespace: la.within(),
 		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: seccomp,
 	}
 	if la.leaf != nil {

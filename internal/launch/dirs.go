@@ -54,6 +54,9 @@ func (d Dirs) RuntimeRoot() string { return filepath.Join(d.Runtime, "runtime") 
 // Rootfs holds one staged tree a launch.
 func (d Dirs) Rootfs() string { return filepath.Join(d.State, "rootfs") }
 
+// Digests holds what is known of packaged trees, one file each.
+func (d Dirs) Digests() string { return filepath.Join(d.State, "digests") }
+
 // Data is the persistent directory of one gateway.
 func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, config.DataSource, gateway) }
 

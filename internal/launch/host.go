@@ -3,16 +3,15 @@ package launch
 import (
 	"context"
 	"maps"
-	"os"
 	"sync"
 
+	"go.uber.org/zap"
+
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/staging"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
-
-// containerUser is the host uid and gid that container root has under a
-// gatewayd of root: the "nonroot" of distroless images, never root.
-const containerUser = 65532
 
 // Host is what all launches of one gatewayd share. Its fields are set before
 // the first launch and not changed afterwards.
@@ -22,6 +21,7 @@ type Host struct {
 	Env    func(name string) (string, bool) // gatewayd's own environment, as it was at start
 	Self   string                           // path of gatewayd's own binary
 	Write  journal.Writer                   // takes each line that a gateway writes
+	Log    *zap.Logger                      // nil: nobody listens
 
 	// Runtime waits until the runtime is open. Where there is none, which the
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
@@ -29,14 +29,31 @@ type Host struct {
 
 	children children
 	sealed   sealedSelf
+
+	stagerOnce sync.Once
+	stager     staging.Stager
+	overlays   overlays
+
+	proving sync.Mutex
+	proved  bundle.IDMap // the subordinate ids that newuidmap was seen to map
 }
 
-// ids returns the host uid and gid that container root is mapped to.
-func (h *Host) ids() (uid, gid int) {
-	if os.Geteuid() == 0 {
-		return containerUser, containerUser
+// staging is what stages all launches.
+func (h *Host) staging() *staging.Stager {
+	h.stagerOnce.Do(func() {
+		h.stager.Cache, h.stager.Upper = h.Dirs.Digests(), h.Dirs.Rootfs()
+		h.stager.Helper, h.stager.Hold = helper, h.children.hold
+		h.stager.Overlays = h.overlaysWork
+	})
+	return &h.stager
+}
+
+// log is where launches are told of; nowhere if there is no Log.
+func (h *Host) log() *zap.Logger {
+	if h.Log == nil {
+		return zap.NewNop()
 	}
-	return os.Geteuid(), os.Getegid()
+	return h.Log
 }
 
 // children are the processes that launches wait for: whatever else turns up as

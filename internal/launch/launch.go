@@ -11,6 +11,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -34,6 +35,10 @@ type launch struct {
 	leaf     *runtime.Leaf    // nil: no cgroup to be had
 	leafDir  *os.File         // the leaf's directory; nil: no leaf
 	packaged *bundle.Packaged // nil: the source is a bare tree
+	ids      bundle.IDMap     // of the container
+	staged   *staging.Staged  // nil before it is staged
+	trying   bool             // this launch is to find out whether overlays work
+	write    journal.Writer
 	output   *journal.Output  // nil before it is opened
 	notify   *probe.Notify    // nil: the gateway sends no READY=1
 	ask      probe.Probe      // nil: ready when started
@@ -52,6 +57,12 @@ type Info struct {
 	Runtime string // the runtime's name; "": none, or not yet
 	Bare    bool
 	Posture string // in words; "": nothing is made that could have one
+
+	Stage         string // staging.Copy or staging.Overlay
+	StageReason   string // why it was not the other one
+	Digest        string // of the source; "": not taken, or not yet
+	IDs           string // "single" or "range"
+	SourceChanged string // what happened to the source under a live overlay
 }
 
 // workload is what runs in a launch: a container, or a bare process.
@@ -70,7 +81,7 @@ type workload interface {
 
 func newLaunch(host *Host, g config.Gateway, n int) *launch {
 	la := &launch{
-		host: host, gateway: g, n: n,
+		host: host, gateway: g, n: n, write: host.Write,
 		turn:   make(chan struct{}, 1),
 		exits:  make(chan supervisor.Exit, 1),
 		asking: newAsking(),
@@ -139,9 +150,15 @@ func (la *launch) watch(process *runtime.Process) {
 	}()
 }
 
-// tell replaces what Info returns.
+// tell replaces what Info returns. The watch over the source tells beside the
+// launch's other methods.
 func (la *launch) tell(change func(*Info)) {
-	info := *la.info.Load()
-	change(&info)
-	la.info.Store(&info)
+	for {
+		before := la.info.Load()
+		info := *before
+		change(&info)
+		if la.info.CompareAndSwap(before, &info) {
+			return
+		}
+	}
 }

@@ -7,13 +7,16 @@ import (
 	"syscall"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // Launcher carries out the launches of one gateway. It is the
 // supervisor.Launcher and supervisor.Prober of that gateway.
 type Launcher struct {
-	host *Host
+	host   *Host
+	trying bool           // its launches are to find out whether overlays work
+	write  journal.Writer // the host's, unless it is set
 
 	mu        sync.Mutex
 	revisions map[string]config.Gateway
@@ -160,6 +163,10 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 		return nil, fmt.Errorf("prepare launch %d: it exists already", n)
 	}
 	la := newLaunch(l.host, g, n)
+	la.trying = l.trying
+	if l.write != nil {
+		la.write = l.write
+	}
 	la.turn <- struct{}{}
 	l.launches[n] = la
 	return la, nil

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -12,23 +13,29 @@ const postureBare = "bare"
 
 // posture says what a launch asked for to isolate its program. What the kernel
 // really gives is not read back.
-func posture(spec *specs.Spec, g config.Gateway) string {
-	return words(spec.Linux.UIDMappings[0].HostID, spec.Root.Readonly, g.Isolation)
+func posture(spec *specs.Spec, uid int, g config.Gateway) string {
+	return words(uid, spec.Process.Capabilities.Bounding, spec.Root.Readonly, g)
 }
 
 // postureBefore is the posture of a gateway before a launch of it: a package may
-// ask for a read-only root on top.
+// ask for a read-only root on top, and for a user that needs no capabilities.
 func postureBefore(g config.Gateway, uid int) string {
 	if g.Isolation.Bare {
 		return postureBare
 	}
-	return words(uint32(uid), g.Isolation.ReadOnly, g.Isolation) //nolint:gosec // uids are not negative
+	return words(uid, nil, g.Isolation.ReadOnly, g)
 }
 
-func words(uid uint32, readOnly bool, i config.Isolation) string {
-	root := "rw"
+func words(uid int, capabilities []string, readOnly bool, g config.Gateway) string {
+	ids, caps, root := "", "none", "rw"
+	if g.Staging.IDs == "range" {
+		ids, caps = " ids=range", "?"
+	}
+	if len(capabilities) > 0 {
+		caps = strings.ToLower(strings.ReplaceAll(strings.Join(capabilities, ","), "CAP_", ""))
+	}
 	if readOnly {
 		root = "ro"
 	}
-	return fmt.Sprintf("uid=%d caps=none nnp seccomp=%s net=%s rootfs=%s", uid, i.Seccomp, i.Network, root)
+	return fmt.Sprintf("uid=%d%s caps=%s nnp seccomp=%s net=%s rootfs=%s", uid, ids, caps, g.Isolation.Seccomp, g.Isolation.Network, root)
 }

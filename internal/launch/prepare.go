@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 
@@ -43,7 +42,11 @@ func (la *launch) prepare(ctx context.Context) error {
 	if la.gateway.Isolation.Bare {
 		return la.prepareBare()
 	}
-	return la.create(ctx)
+	if err := la.create(ctx); err != nil {
+		return err
+	}
+	la.watchSource()
+	return nil
 }
 
 // preflight refuses what depends on the moment and not on the configuration's
@@ -86,51 +89,21 @@ func (la *launch) makeDir() error {
 	return nil
 }
 
-func (la *launch) rootfs() string { return filepath.Join(la.host.Dirs.Rootfs(), la.id) }
-
-// stage copies the source's tree. What cannot become better by waiting is
-// permanent: a source that escapes its root, asks for what is refused, or holds
-// files that nobody here may read.
-func (la *launch) stage(ctx context.Context) error {
-	source, err := la.source()
-	if err != nil {
-		return permanent(err)
-	}
-	uid, gid := la.host.ids()
-	if la.gateway.Isolation.Bare { // what root itself runs, nobody else may write
-		uid, gid = os.Geteuid(), os.Getegid()
-	}
-	options := bundle.CopyOptions{IDs: bundle.SingleID(uid, gid), Helper: []string{"/proc/self/exe", "stage"}}
-	_, err = bundle.Copy(ctx, source, la.rootfs(), options)
-	if errors.Is(err, os.ErrPermission) || errors.Is(err, bundle.ErrSpecialFile) {
-		return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
-	}
-	return err
-}
-
-// source returns the tree to stage. A packaged bundle is read anew for each
-// launch, so that one which was upgraded in place is taken as it is now.
-func (la *launch) source() (string, error) {
-	if la.gateway.Bundle == "" {
-		return la.gateway.Rootfs, nil
-	}
-	packaged, err := bundle.Open(la.gateway.Bundle)
-	if err != nil {
-		return "", err
-	}
-	la.packaged = packaged
-	return packaged.Rootfs, nil
-}
-
 // openOutput makes the pipes for what the program writes. They belong to
 // container root, or programs that open /dev/stdout by its path are refused.
 func (la *launch) openOutput() error {
 	from := journal.Launch{Gateway: la.gateway.Name, Number: la.n, ContainerID: la.id}
-	output, err := journal.OpenOutput(from, la.host.Write)
+	output, err := journal.OpenOutput(from, la.write)
 	if err != nil {
 		return err
 	}
 	la.output = output
+	if !la.ids.Single() {
+		// A program that becomes another user may still open /dev/stdout.
+		if err := errors.Join(output.Stdout().Chmod(0o622), output.Stderr().Chmod(0o622)); err != nil {
+			return err
+		}
+	}
 	if os.Geteuid() != 0 || la.gateway.Isolation.Bare {
 		return nil
 	}

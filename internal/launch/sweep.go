@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -68,11 +69,20 @@ func (h *Host) left() ([]string, error) {
 			errs = append(errs, err)
 		}
 		for _, entry := range entries {
-			names = append(names, entry.Name())
+			names = append(names, owedTo(entry.Name()))
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)
+}
+
+// owedTo is the launch whose removal was cut short or could not end: the name
+// was taken from the tree by then, and all else of the launch is to go, too.
+func owedTo(name string) string {
+	if id, aside := strings.CutPrefix(name, bundle.RemovingPrefix); aside && isID(id) {
+		return id
+	}
+	return name
 }
 
 // sweepName removes what goes by one name. Only a launch's id is looked for
@@ -85,7 +95,7 @@ func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf) e
 	return errors.Join(
 		bundle.Remove(ctx, h.Dirs.Launches(), name, bundle.RemoveOptions{}),
 		bundle.Remove(ctx, h.Dirs.RuntimeRoot(), name, bundle.RemoveOptions{}),
-		bundle.Remove(ctx, h.Dirs.Rootfs(), name, bundle.RemoveOptions{}),
+		bundle.Remove(ctx, h.Dirs.Rootfs(), name, h.removal()),
 	)
 }
 
@@ -106,7 +116,7 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) e
 	if leaf != nil {
 		errs = append(errs, leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, bundle.RemoveOptions{}))
+	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, h.removal()))
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}

@@ -183,6 +183,8 @@ func TestSweepSurvivesGarbage(t *testing.T) {
 		must(t, os.WriteFile(filepath.Join(dir, bundle.NewID(gatewayName, 101)), nil, 0o600))
 		must(t, os.WriteFile(filepath.Join(dir, "."+bundle.NewID(gatewayName, 102)+".delete.log"), nil, 0o600))
 		must(t, os.MkdirAll(filepath.Join(dir, bundle.StagingPrefix+bundle.NewID(gatewayName, 103)+"-abcdefghij", "half"), 0o700))
+		must(t, os.MkdirAll(filepath.Join(dir, bundle.RemovingPrefix+bundle.NewID(gatewayName, 105), "half"), 0o700))
+		must(t, os.MkdirAll(filepath.Join(dir, bundle.RemovingPrefix+bundle.StagingPrefix+"x", "half"), 0o700))
 	}
 	directory := bundle.NewID(gatewayName, 104)
 	must(t, os.MkdirAll(filepath.Join(b.Dirs.Launches(), directory, "record.json"), 0o700))

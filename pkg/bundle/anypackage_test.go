@@ -1,7 +1,6 @@
 package bundle
 
 import (
-	"errors"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ var members = map[string][]string{
 		`"args": ["/bin/web"]`, `"args": ["a", "\u0000"]`, `"cwd": "/srv/../x"`, `"cwd": "x"`, `"terminal": true`,
 		`"env": ["A=1", "A=2", "PATH=", "NOTIFY_SOCKET=x", "LISTEN_FDS=1"]`, `"env": ["A"]`,
 		`"user": {"uid": 4294967295, "gid": 7, "umask": 18}`, `"user": {"additionalGids": [0]}`,
+		`"user": {"uid": 101, "gid": 101, "additionalGids": [0, 65535]}`, `"user": {"gid": 65536}`, `"user": {"additionalGids": [7, 70000]}`,
 		`"capabilities": {"bounding": ["CAP_SYS_ADMIN"], "ambient": ["CAP_SYS_ADMIN"]}`, `"noNewPrivileges": false`,
 		`"rlimits": [{"type": "RLIMIT_NOFILE", "hard": 18446744073709551615, "soft": 18446744073709551615}]`,
 		`"oomScoreAdj": -1000`, `"scheduler": {"policy": "SCHED_FIFO"}`, `"ioPriority": {"class": "IOPRIO_CLASS_RT", "priority": 0}`,
@@ -23,6 +23,8 @@ var members = map[string][]string{
 	"linux": {
 		`"namespaces": []`, `"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}]`, `"resources": {"devices": [{"allow": true}]}`,
 		`"uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}]`, `"cgroupsPath": "/"`, `"maskedPaths": []`, `"maskedPaths": ["/x"]`,
+		`"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65535}]`,
+		`"gidMappings": [{"containerID": 0, "hostID": 7, "size": 65537}]`, `"gidMappings": [{"containerID": 1, "hostID": 1, "size": 0}]`,
 		`"readonlyPaths": ["/x/"]`, `"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}`, `"devices": []`, `"sysctl": {"a": "b"}`, `"rootfsPropagation": "rshared"`,
 	},
 	"mounts": {
@@ -50,18 +52,18 @@ func TestSpecOfAnyPackage(t *testing.T) {
 		if err != nil {
 			rt.Fatalf("%s: %v", text, err)
 		}
-		plan := testPlan("/rootfs")
+		plan := rapid.SampledFrom(testPlans()).Draw(rt, "plan")
 		plan.ReadOnly = rapid.Bool().Draw(rt, "read-only")
 		plan.Network = rapid.SampledFrom([]string{NetworkHost, NetworkNone}).Draw(rt, "network")
 		spec, err := plan.specOn(h, packaged)
 		if err != nil {
-			if refusals++; !errors.Is(err, ErrRefused) {
-				rt.Fatalf("%s: %v", text, err)
-			}
+			refusals++
+			checkRefusal(rt, plan, packaged, spec, err)
 			return
 		}
 		taken++
 		checkHardened(rt, plan, h, spec)
+		checkUser(rt, plan, packaged, spec)
 	})
 	if taken == 0 || refusals == 0 {
 		t.Errorf("%d taken and %d refused: the test looks at one side only", taken, refusals)

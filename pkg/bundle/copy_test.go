@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -241,11 +242,17 @@ func TestCopyGivesAway(t *testing.T) {
 // A countdown is a context that ends after so many looks at it.
 type countdown struct {
 	context.Context
-	left int
+	left atomic.Int64
+}
+
+func countTo(looks int) *countdown {
+	c := &countdown{Context: context.Background()}
+	c.left.Store(int64(looks))
+	return c
 }
 
 func (c *countdown) Err() error {
-	if c.left--; c.left < 0 {
+	if c.left.Add(-1) < 0 {
 		return context.Canceled
 	}
 	return nil
@@ -257,7 +264,7 @@ func TestCopyCancelledAnywhereLeavesNothing(t *testing.T) {
 	must(t, os.Mkdir(source, 0o755))
 	hostileTree(t, source)
 	for looks := 0; ; looks++ {
-		_, err := Copy(&countdown{context.Background(), looks}, source, dest, CopyOptions{})
+		_, err := Copy(countTo(looks), source, dest, CopyOptions{})
 		if err == nil {
 			if looks < 40 {
 				t.Errorf("looked at its context %d times only", looks)

@@ -1,15 +1,19 @@
 package bundle
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"pgregory.net/rapid"
 )
@@ -24,21 +28,114 @@ func FuzzSpec(f *testing.F) {
 		f.Add(data)
 	}
 	f.Add([]byte(`{"process": {"args": ["a"]}, "mounts": [{"destination": "/a/../proc/x", "type": "tmpfs"}, {"destination": "//dev", "options": ["bind"]}]}`))
-	h, plan := testHost(f), testPlan("/rootfs")
+	h, plans := testHost(f), testPlans()
 	f.Fuzz(func(t *testing.T, data []byte) {
 		packaged, err := parseSpec(data)
 		if err != nil {
 			return
 		}
-		spec, err := plan.specOn(h, packaged)
-		if err != nil {
-			if !errors.Is(err, ErrRefused) || spec != nil {
-				t.Fatalf("%v, %v", spec, err)
+		for _, plan := range plans {
+			spec, err := plan.specOn(h, packaged)
+			if err != nil {
+				checkRefusal(t, plan, packaged, spec, err)
+				continue
 			}
-			return
+			checkHardened(t, plan, h, spec)
+			checkUser(t, plan, packaged, spec)
 		}
-		checkHardened(t, plan, h, spec)
 	})
+}
+
+// testPlans differ in what decides about how a package is judged.
+func testPlans() []Plan {
+	single, overlay, several, inside := testPlan("/rootfs"), testPlan(""), testPlan("/rootfs"), testPlan("")
+	overlay.Overlay, overlay.ReadOnly, overlay.Network = testOverlay("/opt/web/rootfs"), true, NetworkNone
+	several.IDs = severalIDs()
+	inside.IDs, inside.InNamespace, inside.Overlay = severalIDs(), true, testOverlay("/opt/web/rootfs")
+	return []Plan{single, overlay, several, inside}
+}
+
+func severalIDs() IDMap {
+	return IDMap{UIDs: []IDRange{{0, 1001, 1}, {1, 100000, 65535}}, GIDs: []IDRange{{0, 1002, 1}, {1, 100000, 65535}}}
+}
+
+func testOverlay(lower string) *Overlay {
+	o := overlayIn("/var/lib/o,v:e", lower)
+	return &o
+}
+
+// placeInJSON finds the place that a refusal names: members and indices.
+var placeInJSON = regexp.MustCompile(`^spec of web-1-abc: ([a-zA-Z.0-9\[\]]+): refused: .`)
+
+// checkRefusal: the error is ErrRefused and begins with a place that is in the
+// package. What is missing there (no program, an empty type) is found by its
+// parent.
+func checkRefusal(t rapid.TB, plan Plan, packaged, spec *specs.Spec, err error) {
+	t.Helper()
+	found := placeInJSON.FindStringSubmatch(err.Error())
+	if spec != nil || !errors.Is(err, ErrRefused) || found == nil {
+		t.Fatalf("%v, %v", spec, err)
+	}
+	data, failed := json.Marshal(packaged)
+	must(t, failed)
+	var at any
+	must(t, json.Unmarshal(data, &at))
+	steps := strings.FieldsFunc(found[1], func(r rune) bool { return strings.ContainsRune(".[]", r) })
+	for i, step := range steps {
+		last := i == len(steps)-1
+		switch v := at.(type) {
+		case map[string]any:
+			var ok bool
+			if at, ok = v[step]; !ok && !last {
+				t.Fatalf("%v: no %s in %s", err, step, data)
+			}
+		case []any:
+			n, failed := strconv.Atoi(step)
+			if failed != nil || n >= len(v) {
+				t.Fatalf("%v: no [%s] in %s", err, step, data)
+			}
+			at = v[n]
+		default:
+			if len(plan.Args) > 0 || found[1] != "process.args" {
+				t.Fatalf("%v: no place %s in %s", err, found[1], data)
+			}
+		}
+	}
+}
+
+// checkUser says again who the program is, and what it may do.
+func checkUser(t rapid.TB, plan Plan, packaged, spec *specs.Spec) {
+	t.Helper()
+	want, may := specs.User{}, 0
+	if packaged.Process != nil {
+		want.Umask = packaged.Process.User.Umask
+	}
+	if len(plan.IDs.UIDs) > 1 {
+		if packaged.Process != nil {
+			want = packaged.Process.User
+			want.Username = ""
+		}
+		if want.UID == 0 {
+			may = 6
+		}
+	}
+	u, c := spec.Process.User, spec.Process.Capabilities
+	if !cmp.Equal(u, want, cmpopts.EquateEmpty()) || u.UID > 65535 || u.GID > 65535 {
+		t.Fatalf("user %+v, want %+v", u, want)
+	}
+	for _, set := range [][]string{c.Bounding, c.Effective, c.Permitted} {
+		if len(set) != may || slices.Contains(set, "CAP_SYS_ADMIN") {
+			t.Fatalf("user %+v has capabilities %v", u, set)
+		}
+	}
+	if len(c.Inheritable)+len(c.Ambient) > 0 {
+		t.Fatalf("inheritable or ambient capabilities: %+v", c)
+	}
+	for _, gid := range u.AdditionalGids {
+		if gid > 65535 {
+			t.Fatalf("group %d", gid)
+		}
+	}
 }
 
 // checkHardened says again what a launch's spec must be, in other words than
@@ -54,19 +151,27 @@ func checkHardened(t rapid.TB, plan Plan, h host, spec *specs.Spec) {
 	}
 	data, err := json.Marshal(spec)
 	must(t, err)
-	check(strings.Contains(string(data), `"capabilities":{}`), "capabilities")
+	check(strings.Contains(string(data), `"capabilities":{`), "capabilities")
+	again := new(specs.Spec)
+	strict := json.NewDecoder(bytes.NewReader(data))
+	strict.DisallowUnknownFields()
+	must(t, strict.Decode(again))
+	check(cmp.Equal(spec, again, cmpopts.EquateEmpty()), "another spec once it is written")
 	p, l := spec.Process, spec.Linux
 	check(p.NoNewPrivileges && !p.Terminal && p.OOMScoreAdj == nil && p.Scheduler == nil && p.IOPriority == nil, "process")
-	check(p.User.UID == 0 && p.User.GID == 0 && p.User.AdditionalGids == nil, "user")
 	check(len(p.Args) > 0 && !strings.Contains(strings.Join(p.Args, ""), "\x00"), "args")
 	check(filepath.IsAbs(p.Cwd) && filepath.Clean(p.Cwd) == p.Cwd, "cwd")
 	for _, r := range p.Rlimits {
 		check(r.Soft <= r.Hard && r.Hard <= h.hardLimit(0), "rlimits")
 	}
 	check(spec.Annotations == nil && spec.Hostname != "", "annotations and hostname")
-	check(spec.Root.Path == plan.Rootfs, "root")
+	check(plan.Overlay == nil && spec.Root.Path == plan.Rootfs || plan.Overlay != nil && spec.Root.Path == plan.Overlay.Root, "root")
 	check(spec.Hooks == nil || cmp.Equal(spec.Hooks, &specs.Hooks{CreateContainer: plan.Hooks}), "hooks")
-	check(cmp.Equal(l.UIDMappings, idMappings(plan.IDs.UIDs)) && cmp.Equal(l.GIDMappings, idMappings(plan.IDs.GIDs)), "mappings")
+	if plan.InNamespace {
+		check(l.UIDMappings == nil && l.GIDMappings == nil, "mappings")
+	} else {
+		check(cmp.Equal(l.UIDMappings, idMappings(plan.IDs.UIDs)) && cmp.Equal(l.GIDMappings, idMappings(plan.IDs.GIDs)), "mappings")
+	}
 	check(l.CgroupsPath == plan.CgroupsPath && l.Resources == nil && l.Devices == nil && l.Sysctl == nil && l.Seccomp == plan.Seccomp, "linux")
 	for _, path := range append(slices.Clone(maskedPaths), "/proc/kcore") {
 		check(slices.Contains(l.MaskedPaths, path), "masked "+path)
@@ -88,6 +193,9 @@ func checkNamespaces(check func(bool, string), plan Plan, namespaces []specs.Lin
 	if plan.Network == NetworkNone {
 		want = "cgroup ipc mount network pid user uts"
 	}
+	if plan.InNamespace {
+		want = strings.Replace(want, " user", "", 1)
+	}
 	check(strings.Join(kinds, " ") == want, "namespaces")
 }
 
@@ -106,6 +214,11 @@ func checkEnv(check func(bool, string), plan Plan, env []string) {
 
 func checkMounts(check func(bool, string), plan Plan, h host, mounts []specs.Mount) {
 	fixed := []string{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys"}
+	if plan.Overlay != nil {
+		fixed = append([]string{"/"}, fixed...)
+		check(len(mounts) > 0 && mounts[0].Type == "overlay" && cmp.Equal(mounts[0].Options, []string{"nosuid", "nodev", "userxattr",
+			`lowerdir=/var/lib/o\,v\:e/lower`, `upperdir=/var/lib/o\,v\:e/upper`, `workdir=/var/lib/o\,v\:e/work`}), "overlay")
+	}
 	for i, m := range mounts {
 		check(m.UIDMappings == nil && m.GIDMappings == nil, "id-mapped mount")
 		if i < len(fixed) {

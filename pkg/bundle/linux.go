@@ -30,9 +30,13 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 	if err != nil {
 		return nil, err
 	}
+	uids, gids, err := p.mappings(packaged)
+	if err != nil {
+		return nil, err
+	}
 	return &specs.Linux{
-		UIDMappings:   idMappings(p.IDs.UIDs),
-		GIDMappings:   idMappings(p.IDs.GIDs),
+		UIDMappings:   uids,
+		GIDMappings:   gids,
 		CgroupsPath:   p.CgroupsPath,
 		Namespaces:    p.namespaces(),
 		Seccomp:       p.Seccomp,
@@ -45,8 +49,11 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 // older runtimes do not know it.
 func (p Plan) namespaces() []specs.LinuxNamespace {
 	namespaces := []specs.LinuxNamespace{
-		{Type: specs.UserNamespace}, {Type: specs.PIDNamespace}, {Type: specs.MountNamespace},
-		{Type: specs.IPCNamespace}, {Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace},
+		{Type: specs.PIDNamespace}, {Type: specs.MountNamespace}, {Type: specs.IPCNamespace},
+		{Type: specs.UTSNamespace}, {Type: specs.CgroupNamespace},
+	}
+	if !p.InNamespace {
+		namespaces = slices.Insert(namespaces, 0, specs.LinuxNamespace{Type: specs.UserNamespace})
 	}
 	if p.Network == NetworkNone {
 		namespaces = append(namespaces, specs.LinuxNamespace{Type: specs.NetworkNamespace})

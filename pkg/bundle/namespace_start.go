@@ -82,37 +82,43 @@ func (n namespace) runLocked(ctx context.Context, cmd *exec.Cmd) error {
 // runMappedLater starts the helper in a namespace that maps nothing, so that
 // newuidmap and newgidmap have a process to write the mapping of.
 func (n namespace) runMappedLater(ctx context.Context, cmd *exec.Cmd) error {
-	ours, theirs, err := socketPair()
+	ours, err := n.startMapped(ctx, cmd)
 	if err != nil {
 		return err
 	}
 	defer ours.Close()
+	_, err = ours.Write([]byte{1}) // go on
+	return errors.Join(err, cmd.Wait())
+}
+
+// startMapped starts cmd, and returns when it is mapped and waits for a byte on
+// the other end of ours.
+func (n namespace) startMapped(ctx context.Context, cmd *exec.Cmd) (ours *os.File, err error) {
+	ours, theirs, err := socketPair()
+	if err != nil {
+		return nil, err
+	}
 	cmd.Args = append(cmd.Args, awaitMapping)
 	cmd.ExtraFiles = []*os.File{theirs} // becomes line
 	err = cmd.Start()
 	_ = theirs.Close() // the helper has its own
 	if err != nil {
-		return forbidden(err)
+		return nil, errors.Join(forbidden(err), ours.Close())
 	}
 	if err := n.mapWaiting(ctx, cmd.Process.Pid, ours); err != nil {
 		_ = cmd.Process.Kill() // fails where it ended by itself
-		return errors.Join(err, quietly(cmd.Wait()))
+		return nil, errors.Join(err, quietly(cmd.Wait()), ours.Close())
 	}
-	return cmd.Wait()
+	return ours, nil
 }
 
-// mapWaiting maps the ids of the process pid once it waits for that, and lets
-// it go on.
+// mapWaiting maps the ids of the process pid once it waits for that.
 func (n namespace) mapWaiting(ctx context.Context, pid int, ours *os.File) error {
 	defer context.AfterFunc(ctx, func() { _ = ours.SetDeadline(time.Unix(0, 1)) })()
 	if _, err := ours.Read(make([]byte, 1)); err != nil {
 		return fmt.Errorf("wait for it to be there: %w", err)
 	}
-	if err := n.mapIDs(ctx, pid); err != nil {
-		return err
-	}
-	_, err := ours.Write([]byte{1})
-	return err
+	return n.mapIDs(ctx, pid)
 }
 
 // becomeMapped waits until somebody mapped the ids of this process, and

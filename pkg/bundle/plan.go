@@ -35,7 +35,15 @@ type Plan struct {
 	Mounts []Mount // laid over the packaged ones
 	Bundle string  // directory below which packaged bind mounts may have their source; empty: nowhere
 
-	IDs IDMap // of the container; its 0:0 is never the host's
+	// IDs of the container. With several the package's user is kept, and
+	// root may become another user (see Spec). None is the host's 0.
+	IDs IDMap
+
+	// InNamespace says that the runtime runs as 0:0 of a user namespace with
+	// these IDs: the spec makes no other. It is the caller's to make sure of,
+	// and how a user's container gets to setgroups(2), which youki denies it
+	// in the namespaces that it makes itself.
+	InNamespace bool
 
 	CgroupsPath string              // of the launch's leaf, absolute as below /sys/fs/cgroup; empty: the runtime's choice
 	Network     string              // NetworkHost or NetworkNone
@@ -55,12 +63,9 @@ type Mount struct {
 
 // check finds what the caller got wrong. Those errors are not ErrRefused.
 func (p Plan) check() error {
-	uid, gid, _ := p.IDs.Root()
 	switch {
 	case p.Overlay == nil && !isCleanAbs(p.Rootfs):
 		return fmt.Errorf("rootfs %q: not a clean absolute path", p.Rootfs)
-	case uid <= 0 || gid <= 0:
-		return fmt.Errorf("map 0:0 to %d:%d: a container is never root on the host", uid, gid)
 	case p.Network != NetworkHost && p.Network != NetworkNone:
 		return fmt.Errorf("network %q: not %q or %q", p.Network, NetworkHost, NetworkNone)
 	case p.CgroupsPath != "" && !isCleanAbs(p.CgroupsPath):
@@ -69,6 +74,9 @@ func (p Plan) check() error {
 		return fmt.Errorf("init %q: not a clean absolute path", p.Init)
 	case p.Bundle != "" && !isCleanAbs(p.Bundle):
 		return fmt.Errorf("bundle %q: not a clean absolute path", p.Bundle)
+	}
+	if err := checkIDs(p.IDs); err != nil {
+		return err
 	}
 	if p.Overlay != nil {
 		if err := p.Overlay.check(); err != nil {

@@ -25,7 +25,7 @@ func (p Plan) process(h host, packaged *specs.Process) (*specs.Process, error) {
 	if packaged == nil {
 		packaged = &specs.Process{}
 	}
-	user, err := packagedUser(packaged.User)
+	user, err := p.user(packaged.User)
 	if err != nil {
 		return nil, err
 	}
@@ -47,21 +47,9 @@ func (p Plan) process(h host, packaged *specs.Process) (*specs.Process, error) {
 	}
 	return &specs.Process{
 		User: user, Args: args, Cwd: cwd, Env: env, Rlimits: rlimits,
-		// Present and empty. Left out, runtimes drop nothing at all.
-		Capabilities:    &specs.LinuxCapabilities{},
+		Capabilities:    p.capabilities(user),
 		NoNewPrivileges: true,
 	}, nil
-}
-
-// packagedUser leaves of a packaged user the umask. The program is always 0:0 in
-// the container: only one id can be mapped without privileges, and youki and
-// runc become 0 in the new namespace before anything else, so it has to be that
-// one. Without capabilities 0 is an id like any other.
-func packagedUser(u specs.User) (specs.User, error) {
-	if u.Umask != nil && *u.Umask > 0o777 {
-		return specs.User{}, refused("process.user.umask", "more than 0777")
-	}
-	return specs.User{Umask: u.Umask}, nil
 }
 
 func (p Plan) args(packaged []string) ([]string, error) {

@@ -45,7 +45,6 @@ func refuseProcess(p *specs.Process) error {
 		place, why string
 		asked      bool
 	}{
-		{"process.user.additionalGids", "only one group id is mapped", len(p.User.AdditionalGids) > 0},
 		{"process.apparmorProfile", "not supported", p.ApparmorProfile != ""},
 		{"process.selinuxLabel", "not supported", p.SelinuxLabel != ""},
 		{"process.commandLine", "not of this system", p.CommandLine != ""},

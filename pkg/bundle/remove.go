@@ -2,29 +2,23 @@ package bundle
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
 )
 
-const (
-	// maxOpenLevels bounds the descriptors that a removal holds. What a
-	// container nested deeper is moved up first (see moveUp).
-	maxOpenLevels = 64
-
-	// maxPasses bounds the race with a process that makes entries while we
-	// remove them.
-	maxPasses = 16
-
-	// maxErrors bounds an error's text; the others are counted.
-	maxErrors = 32
-)
+// RemovingPrefix begins the name that Remove gives to what it is about to
+// remove, in the same directory. One that is found at start was left by a
+// crash, or could not be removed whole: Remove what the rest of the name says,
+// or the name itself.
+const RemovingPrefix = ".removing-"
 
 // RemoveOptions says how a removal gets at what does not belong to the caller.
 type RemoveOptions struct {
@@ -37,169 +31,96 @@ type RemoveOptions struct {
 
 // Remove removes dir/name and all that is below it, whatever the modes: a
 // directory that keeps its owner out is opened up first. A program that was
-// root in a container made this tree, so nothing in it is trusted. Every step
-// is relative to an open directory, no symbolic link is followed, no mount is
-// entered, no mode is changed but that of a directory which is open already,
-// and no depth or number of entries is too much.
+// root in a container made this tree, and may still change it, so nothing in it
+// is trusted. Every step is relative to an open directory, no symbolic link is
+// followed, no mount is entered, no mode is changed but that of a directory
+// which is open already, and no depth or number of entries is too much for a
+// bounded number of descriptors and a bounded memory.
+//
+// The name is free at once: what is removed is renamed to RemovingPrefix and
+// name first, where a later call for name finds what this one may leave. (Where
+// that cannot be, as for a mount point, it is removed in its place.) A name that
+// has the prefix is removed in its place, too.
 //
 // An error does not end it: it goes on with the rest and returns all errors
-// joined, each an *fs.PathError that names what is left. An entry that is
-// absent is no error, so Remove may be called again until it returns nil. When
-// ctx ends it stops and returns that as well.
+// joined, each an *fs.PathError that names what is left by the path that it had
+// below dir/name. The first 32 are named and the others counted. What is absent
+// is no error, so Remove may be interrupted anywhere, and called again until it
+// returns nil. When ctx ends it stops and returns that as well.
 func Remove(ctx context.Context, dir, name string, o RemoveOptions) error {
 	if name == "" || name == "." || name == ".." || strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("remove %q in %s: not a name", name, dir)
 	}
-	parent, err := os.OpenFile(dir, os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("remove %s: %w", filepath.Join(dir, name), err)
+	}
+	fd, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return fmt.Errorf("remove %s: %w", filepath.Join(dir, name), err)
+		return &fs.PathError{Op: "open", Path: dir, Err: err}
 	}
-	defer parent.Close()
-	e := &eraser{ctx: ctx}
-	e.removeTop(parent, &node{name: filepath.Join(dir, name)}, name)
-	return e.result()
+	defer unix.Close(fd)
+	return removal{ctx, fd, dir, name, o}.run()
 }
 
-// An eraser is one removal in progress.
-type eraser struct {
-	ctx   context.Context
-	top   *os.File // the directory that is removed, once it is open
-	moved []*node  // what was moved up into top
-	errs  []error
-	more  int // errors beyond maxErrors
+// A removal is one call of Remove.
+type removal struct {
+	ctx       context.Context
+	fd        int // of dir
+	dir, name string
+	o         RemoveOptions
 }
 
-// A node is the place of an entry in the tree. The path is put together only
-// for an error: at a depth of 100,000 it is long.
-type node struct {
-	parent *node
-	name   string
-	now    string // its name in top, once it was moved there
-}
-
-func (n *node) path() string {
-	var names []string
-	for ; n != nil; n = n.parent {
-		names = append(names, n.name)
+func (r removal) run() error {
+	if strings.HasPrefix(r.name, RemovingPrefix) {
+		return r.remove(r.name)
 	}
-	var path strings.Builder
-	for i := len(names) - 1; i >= 0 && path.Len() < unix.PathMax; i-- {
-		path.WriteString(names[i])
-		if i > 0 {
-			path.WriteByte('/')
+	aside := asideName(r.name)
+	earlier, err := error(nil), r.rename(aside)
+	if errors.Is(err, fs.ErrExist) {
+		if earlier = r.remove(aside); earlier == nil {
+			err = r.rename(aside)
 		}
 	}
-	return path.String()
+	if err == nil || errors.Is(err, fs.ErrNotExist) { // absent: what an earlier call left may be there
+		return errors.Join(earlier, r.remove(aside))
+	}
+	// A mount point (EBUSY), a directory that takes no names (EROFS, EACCES),
+	// an earlier one that does not go: in its place as much goes as can go.
+	return errors.Join(earlier, r.remove(r.name))
 }
 
-func (e *eraser) fail(op string, n *node, err error) {
-	if len(e.errs) == maxErrors {
-		e.more++
-		return
-	}
-	e.errs = append(e.errs, &fs.PathError{Op: op, Path: n.path(), Err: err})
+func (r removal) rename(aside string) error {
+	return unix.Renameat2(r.fd, r.name, r.fd, aside, unix.RENAME_NOREPLACE)
 }
 
-func (e *eraser) failures() int { return len(e.errs) + e.more }
-
-func (e *eraser) result() error {
-	errs := e.errs
-	if e.more > 0 {
-		errs = append(errs, fmt.Errorf("and %d errors more", e.more))
+// remove removes what is named now in the directory.
+func (r removal) remove(now string) error {
+	e := &eraser{ctx: r.ctx, workers: workersOf(r.o.Workers)}
+	e.erase(r.fd, now, filepath.Join(r.dir, r.name))
+	err := errors.Join(e.failures.err(), r.ctx.Err())
+	if err != nil && now != r.name {
+		err = fmt.Errorf("left in %s: %w", filepath.Join(r.dir, now), err)
 	}
-	if err := e.ctx.Err(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
+	return err
 }
 
-// removeTop removes the tree n, named name in parent.
-func (e *eraser) removeTop(parent *os.File, n *node, name string) {
-	dir, done := e.unlinkOrOpen(parent, n, name)
-	if done {
-		return
+// asideName is the same for each call, so that a later one finds it. A name for
+// which that is too long is cut, and told from others by its digest.
+func asideName(name string) string {
+	if aside := RemovingPrefix + name; len(aside) <= unix.NAME_MAX {
+		return aside
 	}
-	defer dir.Close()
-	e.top = dir
-	e.empty(dir, n, 1)
-	for len(e.moved) > 0 && e.ctx.Err() == nil {
-		last := len(e.moved) - 1
-		deep := e.moved[last]
-		e.moved = e.moved[:last]
-		e.remove(dir, deep, deep.now, 1)
-	}
-	if e.failures() == 0 && e.ctx.Err() == nil {
-		e.rmdir(parent, n, name)
-	}
+	digest := sha256.Sum256([]byte(name))
+	end := "-" + hex.EncodeToString(digest[:8])
+	return RemovingPrefix + name[:unix.NAME_MAX-len(RemovingPrefix)-len(end)] + end
 }
 
-// remove removes the entry name of parent and what is below it.
-func (e *eraser) remove(parent *os.File, n *node, name string, level int) {
-	dir, done := e.unlinkOrOpen(parent, n, name)
-	if done {
-		return
+func workersOf(asked int) int {
+	if asked > 0 {
+		return asked
 	}
-	defer dir.Close()
-	if level >= maxOpenLevels {
-		e.moveUp(parent, n, name)
-		return
-	}
-	before := e.failures()
-	e.empty(dir, n, level+1)
-	if e.failures() == before && e.ctx.Err() == nil {
-		e.rmdir(parent, n, name) // else it holds what was named already
-	}
-}
-
-// moveUp renames a directory that lies too deep to the top, to be removed from
-// there. It is open to us by now: a rename that changes a directory's parent
-// writes into the directory, too.
-func (e *eraser) moveUp(parent *os.File, n *node, name string) {
-	n.now = StagingPrefix + random()
-	err := unix.Renameat2(int(parent.Fd()), name, int(e.top.Fd()), n.now, unix.RENAME_NOREPLACE)
-	if err != nil {
-		e.fail("remove", n, err)
-		return
-	}
-	e.moved = append(e.moved, n)
-}
-
-// empty removes what is in dir. One pass is enough unless somebody adds entries
-// meanwhile, or the file system loses its place in a directory that shrinks.
-func (e *eraser) empty(dir *os.File, n *node, level int) {
-	for range maxPasses {
-		removed, left := e.pass(dir, n, level)
-		if removed == 0 || left > 0 || e.ctx.Err() != nil {
-			return
-		}
-		if _, err := dir.Seek(0, io.SeekStart); err != nil {
-			e.fail("list", n, err)
-			return
-		}
-	}
-}
-
-// pass goes once through dir. left counts what could not be removed: with that
-// another pass would only repeat the errors.
-func (e *eraser) pass(dir *os.File, n *node, level int) (removed, left int) {
-	before := e.failures()
-	for e.ctx.Err() == nil {
-		names, err := dir.Readdirnames(256)
-		for _, name := range names {
-			if e.ctx.Err() == nil {
-				e.remove(dir, &node{parent: n, name: name}, name, level)
-				removed++
-			}
-		}
-		if len(names) == 0 {
-			if err != nil && !errors.Is(err, io.EOF) {
-				e.fail("list", n, errnoOf(err))
-			}
-			break
-		}
-	}
-	return removed, e.failures() - before
+	return min(runtime.GOMAXPROCS(0), maxWorkers)
 }

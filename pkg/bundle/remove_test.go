@@ -92,7 +92,7 @@ func TestRemoveOfAnyDepth(t *testing.T) {
 	deep(t, filepath.Join(dir, "tree"), "deep", 5000)
 	var limit unix.Rlimit
 	must(t, unix.Getrlimit(unix.RLIMIT_NOFILE, &limit))
-	limit.Cur = maxOpenLevels + 32
+	limit.Cur = maxOpenDirs + 32
 	must(t, unix.Setrlimit(unix.RLIMIT_NOFILE, &limit))
 	if err := Remove(context.Background(), dir, "tree", RemoveOptions{}); err != nil {
 		t.Error(err)
@@ -106,14 +106,15 @@ func TestRemoveGoesOnAndNamesWhatIsLeft(t *testing.T) {
 	}
 	dir := scratch(t)
 	at := func(name string) string { return filepath.Join(dir, "tree", name) }
+	aside := func(name string) string { return filepath.Join(dir, asideName("tree"), name) }
 	must(t, os.MkdirAll(at("a/mnt"), 0o755), os.MkdirAll(at("b/c"), 0o755), os.MkdirAll(at("z/mnt"), 0o755))
 	for _, mount := range []string{"a/mnt", "z/mnt"} {
 		must(t, unix.Mount("tmpfs", at(mount), "tmpfs", 0, ""), os.WriteFile(at(mount+"/kept"), nil, 0o600))
-		t.Cleanup(func() { must(t, unix.Unmount(at(mount), unix.MNT_DETACH)) })
+		t.Cleanup(func() { must(t, unix.Unmount(aside(mount), unix.MNT_DETACH)) })
 	}
 	must(t, os.WriteFile(at("b/c/bound"), nil, 0o600), os.WriteFile(at("b/f"), nil, 0o600),
 		unix.Mount(at("b/f"), at("b/c/bound"), "", unix.MS_BIND, ""))
-	t.Cleanup(func() { unix.Unmount(at("b/c/bound"), unix.MNT_DETACH) })
+	t.Cleanup(func() { must(t, unix.Unmount(aside("b/c/bound"), unix.MNT_DETACH)) })
 
 	err := Remove(context.Background(), dir, "tree", RemoveOptions{})
 	if err == nil {
@@ -127,9 +128,9 @@ func TestRemoveGoesOnAndNamesWhatIsLeft(t *testing.T) {
 	if strings.Count(err.Error(), "\n") != 2 {
 		t.Errorf("more errors than causes: %q", err)
 	}
-	onlyHolds(t, at("."), "a", "b", "z")
-	onlyHolds(t, at("b"), "c")
-	onlyHolds(t, at("a/mnt"), "kept")
+	onlyHolds(t, aside("."), "a", "b", "z")
+	onlyHolds(t, aside("b"), "c")
+	onlyHolds(t, aside("a/mnt"), "kept")
 }
 
 func TestRemoveBoundsItsErrors(t *testing.T) {
@@ -141,7 +142,7 @@ func TestRemoveBoundsItsErrors(t *testing.T) {
 	for i := range maxErrors + 5 {
 		path := filepath.Join(dir, "tree", fmt.Sprint(i))
 		must(t, os.Mkdir(path, 0o755), unix.Mount("tmpfs", path, "tmpfs", 0, ""))
-		t.Cleanup(func() { must(t, unix.Unmount(path, unix.MNT_DETACH)) })
+		t.Cleanup(func() { must(t, unix.Unmount(filepath.Join(dir, asideName("tree"), fmt.Sprint(i)), unix.MNT_DETACH)) })
 	}
 	err := Remove(context.Background(), dir, "tree", RemoveOptions{})
 	if err == nil || !strings.Contains(err.Error(), "and 5 errors more") {
@@ -155,10 +156,10 @@ func TestRemoveStopsWithItsContext(t *testing.T) {
 	for i := range 20 {
 		must(t, os.WriteFile(filepath.Join(dir, "tree", fmt.Sprint(i)), nil, 0o600))
 	}
-	if err := Remove(&countdown{context.Background(), 10}, dir, "tree", RemoveOptions{}); !errors.Is(err, context.Canceled) {
+	if err := Remove(countTo(10), dir, "tree", RemoveOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	left, err := os.ReadDir(filepath.Join(dir, "tree"))
+	left, err := os.ReadDir(filepath.Join(dir, asideName("tree")))
 	must(t, err)
 	if len(left) == 0 || len(left) == 20 {
 		t.Errorf("%d of 20 left", len(left))
@@ -208,7 +209,7 @@ func TestCrashLeftoverIsFoundAndRemoved(t *testing.T) {
 	source, leftover := filepath.Join(dir, "source"), stagingName("dest")
 	must(t, os.Mkdir(source, 0o755))
 	hostileTree(t, source)
-	if err := copyTree(&countdown{context.Background(), 20}, source, filepath.Join(dir, leftover), nil); !errors.Is(err, context.Canceled) {
+	if err := copyTree(countTo(20), source, filepath.Join(dir, leftover), nil); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	must(t, only(Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})))
@@ -228,8 +229,9 @@ func TestOpenToRemoveFollowsNoLink(t *testing.T) {
 	parent, err := os.Open(dir)
 	must(t, err)
 	defer parent.Close()
-	if opened, err := openToRemove(parent, "link"); err == nil {
-		t.Errorf("the link was followed to %s", opened.Name())
+	link := &branch{parent: &branch{fd: int(parent.Fd())}, name: "link"}
+	if fd, err := link.open(); err == nil {
+		t.Errorf("the link was followed to %d", fd)
 	}
 	info, err := os.Stat(filepath.Join(dir, "outside"))
 	must(t, err)

@@ -17,12 +17,19 @@ const specVersion = "1.0.2"
 // cwd, env, umask and rlimits, hostname, root.readonly, tmpfs mounts, read-only
 // bind mounts from below Plan.Bundle, and more masked and read-only paths.
 // What decides about isolation is gatewayd's in every case and replaced without
-// a word: the user (0:0, mapped by Plan.IDs), capabilities (none), noNewPrivileges, namespaces, id mappings,
-// cgroup, resources, seccomp, devices of /dev, the mounts of /dev, /proc and
-// /sys, the terminal, the OOM score, scheduling, annotations. What a package
-// asks for and cannot have, and would miss, is an error that is ErrRefused and
-// begins with its place in the JSON: hooks, devices, namespaces joined by path,
-// additional group ids, other mounts, sysctls, labels and the like.
+// a word: the user (0:0), capabilities (none), noNewPrivileges, namespaces, id
+// mappings, cgroup, resources, seccomp, devices of /dev, the mounts of /dev,
+// /proc and /sys, the terminal, the OOM score, scheduling, annotations. What a
+// package asks for and cannot have, and would miss, is an error that is
+// ErrRefused and begins with its place in the JSON: hooks, devices, namespaces
+// joined by path, additional group ids, other mounts, sysctls, labels and the
+// like.
+//
+// With several Plan.IDs a package keeps its user, group and additional groups,
+// and all ids of its own mappings get others of the host; one that Plan.IDs does
+// not map is ErrRefused. Its root may become another user: it has CAP_CHOWN,
+// CAP_DAC_OVERRIDE, CAP_FOWNER, CAP_KILL, CAP_SETGID and CAP_SETUID over the
+// container's ids, and another user has none.
 //
 // For network "host" /etc/resolv.conf and /etc/hosts of the host are bound
 // read-only where the tree has none or an empty one: Spec looks at both.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,12 +51,16 @@ func TestSpecIsGolden(t *testing.T) {
 		packaged string
 		change   func(*Plan)
 	}{
-		"bare":  {"", bare},
-		"runc":  {"runc", func(*Plan) {}},
-		"crun":  {"crun", func(*Plan) {}},
-		"youki": {"youki", func(*Plan) {}},
-		"rich":  {"rich", func(*Plan) {}},
-		"none":  {"", func(p *Plan) { bare(p); p.Network, p.ReadOnly, p.CgroupsPath, p.Seccomp = NetworkNone, true, "", nil }},
+		"bare":    {"", bare},
+		"runc":    {"runc", func(*Plan) {}},
+		"crun":    {"crun", func(*Plan) {}},
+		"youki":   {"youki", func(*Plan) {}},
+		"rich":    {"rich", func(*Plan) {}},
+		"none":    {"", func(p *Plan) { bare(p); p.Network, p.ReadOnly, p.CgroupsPath, p.Seccomp = NetworkNone, true, "", nil }},
+		"several": {"nginx", func(p *Plan) { p.IDs = severalIDs() }},
+		"overlay": {"nginx", func(p *Plan) {
+			p.IDs, p.InNamespace, p.Rootfs, p.Overlay = severalIDs(), true, "", testOverlay("/opt/web/rootfs")
+		}},
 		"laid over": {"rich", func(p *Plan) {
 			p.Args, p.Cwd, p.Hostname, p.Init = []string{"/bin/other", "-x"}, "/srv", "other", "/usr/bin/gatewayd-file"
 			p.Env = []string{"COLOUR=red", "LISTEN_FDS=1", "NEW=1"}
@@ -155,11 +160,71 @@ func TestSpecRefuses(t *testing.T) {
 	}
 }
 
+// A container with several ids takes a package's users, as far as it has them.
+func TestSpecWithSeveralIDs(t *testing.T) {
+	max := `"containerID": 4294967295, "hostID": 0, "size": 1`
+	for asked, place := range map[string]string{
+		`"process": {"args": ["a"], "user": {"uid": 101, "gid": 65535, "additionalGids": [0, 4, 65535]}}`:                    "",
+		`"process": {"args": ["a"], "user": {"uid": 65536}}`:                                                                 "process.user.uid",
+		`"process": {"args": ["a"], "user": {"gid": 65536}}`:                                                                 "process.user.gid",
+		`"process": {"args": ["a"], "user": {"additionalGids": [4, 4294967295]}}`:                                            "process.user.additionalGids[1]",
+		`"linux": {"uidMappings": [{"containerID": 65535, "size": 1}, {"containerID": 0, "hostID": 100000, "size": 65535}]}`: "",
+		`"linux": {"uidMappings": [{"containerID": 1, "size": 9}, {"containerID": 65535, "hostID": 100000, "size": 2}]}`:     "linux.uidMappings[1]",
+		`"linux": {"gidMappings": [{"containerID": 65536, "size": 1}]}`:                                                      "linux.gidMappings[0]",
+		`"linux": {"gidMappings": [{"containerID": 0, "size": 65537}]}`:                                                      "linux.gidMappings[0]",
+		`"linux": {"gidMappings": [{"containerID": 0, "size": 2}, {"containerID": 1, "hostID": 9, "size": 1}]}`:              "linux.gidMappings[1]",
+		`"linux": {"gidMappings": [{"containerID": 0, "hostID": 8, "size": 2}, {"containerID": 3, "hostID": 7, "size": 2}]}`: "linux.gidMappings[1]",
+		`"linux": {"uidMappings": [{"containerID": 0, "size": 0}]}`:                                                          "linux.uidMappings[0]",
+		`"linux": {"uidMappings": [{` + max + `}]}`:                                                                          "linux.uidMappings[0]",
+		`"linux": {"uidMappings": [` + strings.TrimSuffix(strings.Repeat(`{"size": 1},`, 341), ",") + `]}`:                   "linux.uidMappings[1]",
+	} {
+		t.Run(asked, func(t *testing.T) {
+			packaged, err := parseSpec([]byte(`{"process": {"args": ["a"]}, ` + asked + `}`))
+			must(t, err)
+			plan := testPlan("/rootfs")
+			plan.IDs = severalIDs()
+			spec, err := plan.Spec(packaged)
+			switch {
+			case place == "" && err == nil:
+				checkUser(t, plan, packaged, spec)
+			case place == "" || !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), ": "+place+": refused: "):
+				t.Errorf("error %v, want one about %q", err, place)
+			}
+		})
+	}
+}
+
+func TestIDsOfAPackage(t *testing.T) {
+	for text, want := range map[string]IDMap{
+		`{}`: {},
+		`{"linux": {"uidMappings": [{"containerID": 5, "hostID": 6, "size": 7}]}}`: {UIDs: []IDRange{{5, 6, 7}}},
+		`{"linux": {"uidMappings": [{"hostID": 6, "size": 7}, {"containerID": 7, "hostID": 100, "size": 1}], "gidMappings": [{"size": 1}]}}`: {
+			UIDs: []IDRange{{0, 6, 7}, {7, 100, 1}}, GIDs: []IDRange{{0, 0, 1}},
+		},
+	} {
+		spec, err := parseSpec([]byte(text))
+		must(t, err)
+		if got, err := (&Packaged{Spec: spec}).IDs(); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	wrong := &Packaged{Spec: &specs.Spec{Linux: &specs.Linux{GIDMappings: []specs.LinuxIDMapping{{Size: 1}, {HostID: 1}}}}}
+	if ids, err := wrong.IDs(); !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "config.json: linux.gidMappings[1]: ") || ids.UIDs != nil {
+		t.Errorf("%+v, %v", ids, err)
+	}
+}
+
 func TestSpecOfAWrongPlan(t *testing.T) {
 	for name, change := range map[string]func(*Plan){
 		"root":             func(p *Plan) { p.IDs = SingleID(0, 1) },
 		"root's group":     func(p *Plan) { p.IDs = SingleID(1, 0) },
 		"no user":          func(p *Plan) { p.IDs = IDMap{} },
+		"root among many":  func(p *Plan) { p.IDs.UIDs = append(p.IDs.UIDs, IDRange{1, 0, 1}) },
+		"groups overlap":   func(p *Plan) { p.IDs.GIDs = []IDRange{{0, 7, 2}, {1, 100, 1}} },
+		"too many ids":     func(p *Plan) { p.IDs.UIDs = []IDRange{{0, 7, 1}, {1, 2, math.MaxUint32}} },
+		"relative overlay": func(p *Plan) { o := overlayIn("var", "/opt/web"); p.Overlay = &o },
+		"long overlay":     func(p *Plan) { p.Overlay = testOverlay("/opt"); p.Overlay.Work += strings.Repeat("x", 256) },
+		"not UTF-8":        func(p *Plan) { p.Rootfs = "/\xff" },
 		"relative rootfs":  func(p *Plan) { p.Rootfs = "rootfs" },
 		"unclean rootfs":   func(p *Plan) { p.Rootfs = "/a/../b" },
 		"no network":       func(p *Plan) { p.Network = "" },

@@ -3,78 +3,126 @@ package bundle
 import (
 	"errors"
 	"fmt"
-	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// unlinkOrOpen removes name if it is no directory, and otherwise opens it,
-// ready to be emptied. done: it is gone, or the error is noted.
-func (e *eraser) unlinkOrOpen(parent *os.File, n *node, name string) (dir *os.File, done bool) {
+// unlink removes an entry of b. done: it is gone, or the error is noted;
+// otherwise it is a directory, or may be one. Directories are known by the
+// listing: asked to unlink one, ext4 would lock it and its parent to say no.
+func (e *eraser) unlink(b *branch, name string, kind uint8) (done bool) {
+	if kind == unix.DT_DIR || kind == unix.DT_UNKNOWN {
+		return false
+	}
+	err := unlinkWide(b, name, 0)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, unix.EISDIR): // by now
+		return false
+	}
+	e.fail("remove", b, name, err)
+	return true
+}
+
+// unlinkWide gives itself the rights of b's owner when it lacks them.
+func unlinkWide(b *branch, name string, flags int) error {
+	err := unix.Unlinkat(b.fd, name, flags)
+	if errors.Is(err, unix.EACCES) && b.widen() {
+		err = unix.Unlinkat(b.fd, name, flags)
+	}
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return err
+}
+
+// open opens the directory b, ready to be emptied. If it is none it is removed.
+func (e *eraser) open(b *branch) bool {
 	for range maxPasses {
-		err := unix.Unlinkat(int(parent.Fd()), name, 0)
-		if err == nil || errors.Is(err, unix.ENOENT) {
-			return nil, true
+		fd, err := b.open()
+		if err == nil {
+			b.fd = fd
+			return true
 		}
-		// A directory (EISDIR) is opened. So is one that cannot be unlinked
-		// for another reason: what is in it may still be removable.
-		dir, openErr := openToRemove(parent, name)
-		if openErr == nil {
-			return dir, false
+		if !errors.Is(err, unix.ENOTDIR) && !errors.Is(err, unix.ELOOP) {
+			if !errors.Is(err, unix.ENOENT) {
+				e.fail("remove", b.parent, b.name, err)
+			}
+			return false
 		}
-		if !errors.Is(openErr, unix.ENOTDIR) && !errors.Is(openErr, unix.ELOOP) && !errors.Is(openErr, unix.ENOENT) {
-			e.fail("remove", n, openErr)
-			return nil, true
+		if e.unlink(b.parent, b.name, unix.DT_REG) {
+			return false
 		}
-		if !errors.Is(err, unix.EISDIR) {
-			e.fail("remove", n, err)
-			return nil, true
-		}
-		// It was a directory and is none any more: somebody swaps them.
+		// It was no directory and is one now: somebody swaps them.
 	}
-	e.fail("remove", n, errors.New("changes while it is removed"))
-	return nil, true
+	e.fail("remove", b.parent, b.name, errChanging)
+	return false
 }
 
-func (e *eraser) rmdir(parent *os.File, n *node, name string) {
-	err := unix.Unlinkat(int(parent.Fd()), name, unix.AT_REMOVEDIR)
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		e.fail("remove", n, err)
+// rmdir removes the directory b, which is empty. done: it is gone, or the error
+// is noted; otherwise there is something in it.
+func (e *eraser) rmdir(b *branch) (done bool) {
+	err := unlinkWide(b.parent, b.name, unix.AT_REMOVEDIR)
+	switch {
+	case err == nil:
+		return true
+	case errors.Is(err, unix.ENOTDIR): // swapped, and seen when the parent is gone through again
+		return true
+	case errors.Is(err, unix.ENOTEMPTY) && b.passes < maxPasses:
+		b.passes++
+		return false
 	}
+	e.fail("remove", b.parent, b.name, err)
+	return true
 }
 
-// openToRemove opens the directory name for listing, with all rights of its
-// owner. The mode is changed through a descriptor of that very directory, never
-// by its name: a chmod by name would follow a symbolic link that is put in its
-// place, and open up a directory elsewhere. O_PATH opens what the mode forbids
-// to read; fchmod(2) refuses such a descriptor, its entry in /proc/self/fd
-// does not.
-func openToRemove(parent *os.File, name string) (*os.File, error) {
-	dir, err := openBeneath(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
-	if err == nil {
-		widen(dir)
-		return dir, nil
+// open opens b for listing. Where its mode forbids that the mode is changed
+// through a descriptor of that very directory, never by its name: a chmod by
+// name would follow a symbolic link that is put in its place, and open up a
+// directory elsewhere.
+func (b *branch) open() (int, error) {
+	fd, err := b.openFrom(unix.O_RDONLY)
+	if errors.Is(err, unix.EACCES) && b.parent.widen() {
+		fd, err = b.openFrom(unix.O_RDONLY)
 	}
 	if !errors.Is(err, unix.EACCES) {
-		return nil, err
+		return fd, err
 	}
-	place, err := openBeneath(parent, name, unix.O_PATH|unix.O_DIRECTORY)
+	place, err := b.openFrom(unix.O_PATH)
 	if err != nil {
-		return nil, err
+		return -1, err
 	}
-	defer place.Close()
-	if err := unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", place.Fd()), 0o700); err != nil {
-		return nil, err
+	defer unix.Close(place)
+	b.wide.Store(true)
+	if err := chmodPlace(place, 0o700); err != nil {
+		return -1, err
 	}
-	return openBeneath(place, ".", unix.O_RDONLY|unix.O_DIRECTORY)
+	return openAt(place, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 }
 
-// widen gives the owner all rights in dir. That it fails is no error yet: root
+// openFrom opens b in its parent. openat2(2) with RESOLVE_NO_XDEV refuses
+// whatever is another mount, also a bind mount of the same file system, or of
+// the tree itself; and it does so in the open, where a comparison of mount ids
+// (statx(2)) could only follow.
+func (b *branch) openFrom(access uint64) (int, error) {
+	return openAt(b.parent.fd, b.name, access|unix.O_DIRECTORY)
+}
+
+// chmodPlace is for an O_PATH descriptor, as one has of what the mode forbids
+// to read. fchmod(2) refuses those, the entry in /proc/self/fd does not.
+func chmodPlace(fd int, mode uint32) error {
+	return unix.Chmod(fmt.Sprintf("/proc/self/fd/%d", fd), mode)
+}
+
+// widen gives the owner all rights in b, and reports whether it lacked any:
+// then what was refused is worth another try. That it fails is no error: root
 // needs no mode, and a directory of another owner may still let us in. What
 // then cannot be removed says so itself.
-func widen(dir *os.File) {
+func (b *branch) widen() bool {
 	var st unix.Stat_t
-	if unix.Fstat(int(dir.Fd()), &st) == nil && st.Mode&0o700 != 0o700 {
-		_ = unix.Fchmod(int(dir.Fd()), 0o700)
+	if b.wide.Swap(true) || unix.Fstat(b.fd, &st) != nil || st.Mode&0o700 == 0o700 {
+		return false
 	}
+	return unix.Fchmod(b.fd, 0o700) == nil
 }

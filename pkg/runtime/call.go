@@ -47,9 +47,9 @@ func (c *call) run(ctx context.Context, f func(ctx context.Context) error) error
 		return c.failure(failed)
 	case <-limited.Done():
 	}
-	err := error(&noAnswer{c.runtime.name, time.Since(begin).Round(time.Millisecond), limited.Err()})
+	err := error(&noAnswer{c.runtime.binary.Name, time.Since(begin).Round(time.Millisecond), limited.Err()})
 	if ctx.Err() == nil {
-		err = &noAnswer{c.runtime.name, c.runtime.timeout, limited.Err()}
+		err = &noAnswer{c.runtime.binary.Name, c.runtime.timeout, limited.Err()}
 	}
 	if left := c.kill(done); left != nil {
 		err = errors.Join(err, left)
@@ -70,7 +70,7 @@ func (c *call) kill(done <-chan struct{}) error {
 			return errors.Join(left, c.brood.reap())
 		case <-ctx.Done():
 			c.brood.release()
-			return errors.Join(fmt.Errorf("%s is %w", c.runtime.name, ErrRunning), left)
+			return errors.Join(fmt.Errorf("%s is %w", c.runtime.binary.Name, ErrRunning), left)
 		case <-time.After(pause):
 		}
 	}
@@ -87,9 +87,9 @@ func (c *call) failure(err error) error {
 	case c.words != nil:
 		err = c.words(err)
 	case detail != "":
-		err = fmt.Errorf("%s did not succeed", c.runtime.name)
+		err = fmt.Errorf("%s did not succeed", c.runtime.binary.Name)
 	default:
-		detail, err = clean(err.Error()), fmt.Errorf("%s did not succeed", c.runtime.name)
+		detail, err = clean(err.Error()), fmt.Errorf("%s did not succeed", c.runtime.binary.Name)
 	}
 	return &CommandError{c.op, c.id, detail, err}
 }

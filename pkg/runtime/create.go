@@ -30,6 +30,11 @@ type CreateOptions struct {
 	// LISTEN_FDS and the like into the spec.
 	ExtraFiles []*os.File
 
+	// Within is the pid of a process in a user namespace that the runtime is to
+	// be run in, as its 0:0; the spec then asks for none. 0: where we are. The
+	// process may end when Create has returned.
+	Within int
+
 	// Leaf is the cgroup that linux.cgroupsPath names; nil where there is none.
 	Leaf *Leaf
 }
@@ -67,9 +72,15 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 	}
 	c.brood.init = &initOf{id: c.id, leaf: o.Leaf, begin: inTicks(now), owned: c.runtime.owns}
 	io := &stdio{stdout: o.Stdout, stderr: o.Stderr}
-	c.words = func(err error) error { return io.end(c.runtime.name, err) }
+	c.words = func(err error) error { return io.end(c.runtime.binary.Name, err) }
+	client := c.runtime.client(c.log)
+	if o.Within != 0 {
+		if client.Command, err = c.runtime.writeWithin(o.Dir, o.Within); err != nil {
+			return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
+		}
+	}
 	err = c.run(ctx, func(ctx context.Context) error {
-		return c.runtime.client(c.log).Create(ctx, c.id, o.Bundle,
+		return client.Create(ctx, c.id, o.Bundle,
 			&runc.CreateOpts{IO: io, PidFile: pidFile, ExtraFiles: o.ExtraFiles})
 	})
 	if err == nil {
@@ -85,7 +96,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 // pid would let us signal, kill and reap a stranger.
 func (c *call) adopt(pidFile string) (*Process, error) {
 	fail := func(err error) (*Process, error) {
-		return nil, &CommandError{c.op, c.id, readWords(c.log).String(), fmt.Errorf("%s reported success: %w", c.runtime.name, err)}
+		return nil, &CommandError{c.op, c.id, readWords(c.log).String(), fmt.Errorf("%s reported success: %w", c.runtime.binary.Name, err)}
 	}
 	pid, err := readPid(pidFile)
 	if err != nil {

@@ -25,7 +25,7 @@ type Options struct {
 // Runtime drives one runtime program. Its methods may be called at the same
 // time for different containers.
 type Runtime struct {
-	name    string
+	binary  Binary
 	root    string
 	timeout time.Duration
 	program *sealed
@@ -54,11 +54,14 @@ func Open(b Binary, o Options) (*Runtime, error) {
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("open runtime %s: %w", b.Name, err)
 	}
-	return &Runtime{name: b.Name, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
+	return &Runtime{binary: b, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
 }
 
 // Name returns the name of the program: youki, crun or runc.
-func (r *Runtime) Name() string { return r.name }
+func (r *Runtime) Name() string { return r.binary.Name }
+
+// Binary returns what Open was given.
+func (r *Runtime) Binary() Binary { return r.binary }
 
 // Close gives the sealed program back. No call may be in progress or follow.
 // A daemon never calls it.

@@ -1,0 +1,83 @@
+package staging
+
+import (
+	"context"
+	"time"
+
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+)
+
+const (
+	watchEvery = time.Minute
+	// watchShare bounds what looking costs: a tree that takes a second to walk
+	// is looked at every 17 minutes.
+	watchShare = 1000
+)
+
+// News is what Watch tells of a tree.
+type News struct {
+	Digest string // as it is now; empty where Err says why that is not known
+
+	// Changed: the tree is not what it was when the launch began, and Was was
+	// its digest then, if that was known.
+	Changed bool
+	Was     string
+	Err     error
+}
+
+// Watch looks at the tree beneath an overlay until ctx ends. It tells the digest
+// when it is known, and then every change. Of a copy, and with verify = "never",
+// it tells nothing and returns at once.
+func (st *Staged) Watch(ctx context.Context, tell func(News)) {
+	if st.Mode != Overlay || st.verify == "never" {
+		return
+	}
+	w := &watch{base: st.before, shown: st.before}
+	for {
+		began := time.Now()
+		survey, err := st.source.examine(ctx, bundle.ContentChanged)
+		if ctx.Err() != nil {
+			return
+		}
+		if news, ok := w.judge(survey, err); ok {
+			tell(news)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(watchEvery, watchShare*time.Since(began))):
+		}
+	}
+}
+
+// watch is what was found so far.
+type watch struct {
+	base  *bundle.Survey // what the launch began with
+	shown *bundle.Survey // what was told last; nil: an error
+}
+
+// judge says whether a look is news.
+func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
+	switch {
+	case err != nil && w.shown == nil && w.base != nil:
+		return News{}, false // told already
+	case err != nil:
+		news := News{Changed: w.base != nil, Was: digestOf(w.base), Err: err}
+		w.shown = nil
+		return news, true
+	case w.base == nil:
+		w.base, w.shown = survey, survey
+		return News{Digest: survey.Digest}, true
+	case w.shown != nil && w.shown.State == survey.State:
+		return News{}, false
+	}
+	w.shown = survey
+	return News{Digest: survey.Digest, Changed: survey.State != w.base.State, Was: w.base.Digest}, true
+}
+
+func digestOf(s *bundle.Survey) string {
+	if s == nil {
+		return ""
+	}
+	return s.Digest
+}

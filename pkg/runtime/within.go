@@ -1,0 +1,31 @@
+package runtime
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// A runtime that is run by a user makes the container's user namespace itself,
+// and youki then forbids setgroups(2) in it for ever (user_namespaces(7)), also
+// where newgidmap would have let it be: a server that becomes its own user calls
+// that first. So the caller may make the namespace, and have the runtime run in
+// it as its root, as podman does. The spec then asks for no user namespace.
+
+// withinName is the file in CreateOptions.Dir by which the runtime is started in
+// another user namespace.
+const withinName = "within"
+
+// writeWithin writes the program that starts the runtime in the user namespace
+// of the process pid, and returns its path. A Go program has too many threads to
+// join one itself (setns(2)). The runtime's binary is opened before: from within
+// the namespace this process's /proc/PID/fd is closed to it.
+func (r *Runtime) writeWithin(dir string, pid int) (string, error) {
+	path := filepath.Join(dir, withinName)
+	text := fmt.Sprintf("#!/bin/sh\nexec 9<%s || exit 1\nexec nsenter --user=/proc/%d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/9 \"$@\"\n",
+		fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.program.fd), pid)
+	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
+		return "", fmt.Errorf("write what runs the runtime in a namespace: %w", err)
+	}
+	return path, nil
+}
