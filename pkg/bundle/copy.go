@@ -44,95 +44,130 @@ type Copied struct {
 	Setuid, Skipped Paths // set-user-ID bits that were dropped, special files that were left out
 }
 
-// Paths are a number of paths, of which few are named.
-type Paths struct {
-	Count int
-	First []string // at most 8, sorted
-}
-
 // Copy makes dest a copy of the directory source: its directories, regular
 // files, symbolic and hard links, with exact modes, times, holes and user.*
-// extended attributes. Special files (FIFO, socket, device) are refused, and so
-// is a mount below source. A file given away to an Owner loses its set-user-ID
-// and set-group-ID bits: they mean nothing under no_new_privs in the container,
-// but on the host they would lend that id to whoever finds the file.
+// extended attributes. Set-user-ID bits are dropped, and said in Copied, unless
+// KeepSetuid: they mean nothing under no_new_privs in the container, but on the
+// host they would lend an id to whoever finds the file. Special files (FIFO,
+// socket, device) are refused, and so is a mount below source.
+//
+// With a single id everything in the copy belongs to it. With several the
+// owners follow the mapping: the caller's own id is 0 in the container, an owner
+// of SourceIDs or else of IDs is the one that it maps to there, and any other
+// number is taken as one of the container, as in a tree that root installed.
 //
 // Nothing is written to source, no mode of it changed. dest must not exist
 // (fs.ErrExist) and is complete when it does: it is made under a name with
 // StagingPrefix beside it and renamed. On an error, and when ctx ends, what was
 // made is removed before Copy returns. Errors name the path in source; those
-// for an entry that nobody could read are fs.ErrPermission.
+// for an entry that nobody could read are fs.ErrPermission. Others to test for
+// are ErrSpecialFile, ErrChanged, ErrTooLarge, ErrUnmapped and, for a mount,
+// unix.EXDEV.
 func Copy(ctx context.Context, source, dest string, o CopyOptions) (Copied, error) {
-	if err := copyAside(ctx, source, filepath.Clean(dest), o); err != nil {
+	copied, err := copyAside(ctx, source, filepath.Clean(dest), o)
+	if err != nil {
 		return Copied{}, fmt.Errorf("copy %s: %w", source, err)
 	}
-	return Copied{}, nil
+	return copied, nil
 }
 
-func copyAside(ctx context.Context, source, dest string, o CopyOptions) error {
-	if _, err := os.Lstat(dest); err == nil {
-		return &fs.PathError{Op: "make", Path: dest, Err: fs.ErrExist}
+// copyAside syncs nothing: a copy is for one launch and no launch outlives the
+// machine. A crash of this process loses nothing that was written, and leaves a
+// name with StagingPrefix for the next sweep; a crash of the machine ends all
+// launches, and the next sweep removes their copies unread, whole or not.
+func copyAside(ctx context.Context, source, dest string, o CopyOptions) (Copied, error) {
+	parent, err := os.OpenFile(filepath.Dir(dest), os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return Copied{}, err
 	}
-	parent, name := filepath.Dir(dest), stagingName(filepath.Base(dest))
-	staging := filepath.Join(parent, name)
-
-	err := copyTree(ctx, source, staging, ownerOf(o.IDs))
-	if unreadable(err) && len(o.Helper) > 0 {
-		// Rare, and not worth a merge of two half trees: begin again
-		// where all entries of the user can be read.
-		if err = removeStaging(parent, name); err == nil {
-			_, err = inNamespace[Copied](ctx, o.Helper, o.IDs, "copy", copyWork{source, staging})
-		}
+	defer parent.Close()
+	name := filepath.Base(dest)
+	if err := absent(parent, name); err != nil {
+		return Copied{}, err
 	}
+	staging := stagingName(name)
+	copied, err := copyToStaging(ctx, source, parent, staging, o)
 	if err == nil {
-		err = publish(ctx, staging, dest)
+		err = publish(ctx, int(parent.Fd()), staging, name)
 	}
 	if err != nil {
-		return errors.Join(err, removeStaging(parent, name))
+		return Copied{}, errors.Join(err, removeStaging(parent.Name(), staging, o))
 	}
-	return nil
+	return copied, nil
+}
+
+// absent saves the work of a copy that could not be published.
+func absent(parent *os.File, name string) error {
+	var st unix.Stat_t
+	err := unix.Fstatat(int(parent.Fd()), name, &st, unix.AT_SYMLINK_NOFOLLOW)
+	if err == nil {
+		err = fs.ErrExist
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return &fs.PathError{Op: "make", Path: filepath.Join(parent.Name(), name), Err: err}
+}
+
+// copyToStaging works in a user namespace only where it has to: nothing in there
+// can see an owner that is not mapped, such as the host's root, and to start a
+// helper takes its time.
+func copyToStaging(ctx context.Context, source string, parent *os.File, staging string, o CopyOptions) (Copied, error) {
+	path := filepath.Join(parent.Name(), staging)
+	t, err := copyTree(ctx, source, parent, staging, o, ownersOf(o, false))
+	if err == nil {
+		return t.copied(), t.giveAway(path)
+	}
+	if !unreadable(err) || len(o.Helper) == 0 {
+		return Copied{}, err
+	}
+	// Rare, and not worth a merge of two half trees: begin again where all
+	// entries of the user can be read.
+	if err := removeStaging(parent.Name(), staging, o); err != nil {
+		return Copied{}, err
+	}
+	return inNamespace[Copied](ctx, o.Helper, o.IDs, "copy", copyWork{source, path, o})
 }
 
 // A copyWork is what a copy in a user namespace has to do.
-type copyWork struct{ Source, Dest string }
-
-func copyInside(ctx context.Context, w copyWork) (Copied, error) {
-	return Copied{}, copyTree(ctx, w.Source, w.Dest, nil)
+type copyWork struct {
+	Source, Dest string
+	Options      CopyOptions
 }
 
-// publish renames staging to dest, never over something: rename(2) alone would
-// replace an empty directory that another made meanwhile.
-func publish(ctx context.Context, staging, dest string) error {
+func copyInside(ctx context.Context, w copyWork) (Copied, error) {
+	parent, err := os.OpenFile(filepath.Dir(w.Dest), os.O_RDONLY|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return Copied{}, err
+	}
+	defer parent.Close()
+	t, err := copyTree(ctx, w.Source, parent, filepath.Base(w.Dest), w.Options, ownersOf(w.Options, true))
+	if err != nil {
+		return Copied{}, err
+	}
+	return t.copied(), nil
+}
+
+// publish renames staging in dir, never over something: rename(2) alone would replace
+// an empty directory that another made meanwhile.
+func publish(ctx context.Context, dir int, staging, name string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	err := unix.Renameat2(unix.AT_FDCWD, staging, unix.AT_FDCWD, dest, unix.RENAME_NOREPLACE)
-	if err != nil {
-		return &os.LinkError{Op: "rename", Old: staging, New: dest, Err: err}
+	if err := unix.Renameat2(dir, staging, dir, name, unix.RENAME_NOREPLACE); err != nil {
+		return &os.LinkError{Op: "rename", Old: staging, New: name, Err: err}
 	}
 	return nil
 }
 
 // removeStaging goes on when the copy's context has ended: that is when it is
 // needed most.
-func removeStaging(parent, name string) error {
-	return Remove(context.Background(), parent, name, RemoveOptions{})
+func removeStaging(parent, name string, o CopyOptions) error {
+	return Remove(context.Background(), parent, name, RemoveOptions{IDs: o.IDs, Helper: o.Helper, Workers: o.Workers})
 }
 
 // stagingName keeps base readable in it, for whoever finds a leftover, and the
 // whole within the 255 bytes of a file name.
 func stagingName(base string) string {
 	return StagingPrefix + base[:min(len(base), 200)] + "-" + random()
-}
-
-// Owner is a pair of ids of the host.
-type owner struct{ UID, GID int }
-
-// ownerOf is nil where the caller owns what it makes.
-func ownerOf(ids IDMap) *owner {
-	uid, gid, ok := ids.Root()
-	if !ok || uid == os.Geteuid() && gid == os.Getegid() {
-		return nil
-	}
-	return &owner{uid, gid}
 }

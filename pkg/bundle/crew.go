@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"runtime"
 	"sync"
 	"sync/atomic"
 )
@@ -22,11 +23,21 @@ type crew struct {
 
 type task func(*worker)
 
-// A worker is one of a crew, with a buffer that its tasks have to themselves
+// A worker is one of a crew, with buffers that its tasks have to themselves
 // while they run.
 type worker struct {
-	crew *crew
-	buf  []byte
+	crew    *crew
+	buf     []byte
+	entries []entry
+}
+
+// crewSize is how many workers there are where nobody says: file systems have
+// locks, too, and more than a few only wait for each other.
+func crewSize(wanted int) int {
+	if wanted > 0 {
+		return wanted
+	}
+	return min(runtime.GOMAXPROCS(0), 8)
 }
 
 // runCrew returns when first and all tasks that came of it are done.

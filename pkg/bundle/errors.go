@@ -3,6 +3,7 @@ package bundle
 import (
 	"errors"
 	"io/fs"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -56,6 +57,11 @@ func errnoOf(err error) error {
 		return errno
 	}
 	return err
+}
+
+func isOneOf(err error, errnos ...unix.Errno) bool {
+	var errno unix.Errno
+	return errors.As(err, &errno) && slices.Contains(errnos, errno)
 }
 
 func kindOf(mode uint32) string {

@@ -28,6 +28,7 @@ import (
 var operations = map[string]operation{
 	"check": serve(checkInside),
 	"copy":  serve(copyInside),
+	"give":  serve(giveInside),
 }
 
 // An operation reads its options, works, and writes its answer.

@@ -66,7 +66,7 @@ func makeOverlay(dir, lower string, ids IDMap) error {
 	staging := filepath.Join(filepath.Dir(dir), stagingName(filepath.Base(dir)))
 	err = fillOverlay(staging, from, ids)
 	if err == nil {
-		err = publish(context.Background(), staging, dir)
+		err = publish(context.Background(), unix.AT_FDCWD, staging, dir)
 	}
 	if err != nil {
 		return errors.Join(err, os.RemoveAll(staging)) // nobody else was in there
@@ -104,13 +104,14 @@ func dressUpper(upper, lower *os.File) error {
 	if err := unix.Fstat(int(lower.Fd()), &st); err != nil {
 		return &os.PathError{Op: "stat", Path: lower.Name(), Err: err}
 	}
-	if err := copyXattrs(lower, upper); err != nil {
+	if err := copyXattrs(int(upper.Fd()), int(lower.Fd())); err != nil {
 		return err
 	}
 	if err := dropMarks(int(upper.Fd())); err != nil {
 		return err
 	}
-	return settle(upper, &st, nil)
+	a := sameAs(&st)
+	return settle(int(upper.Fd()), &a)
 }
 
 // dropMarks takes away what an overlay would take for its own. A lower tree may

@@ -2,6 +2,12 @@ package bundle
 
 import "slices"
 
+// Paths are a number of paths, of which few are named.
+type Paths struct {
+	Count int
+	First []string // at most 8, sorted
+}
+
 // namedPaths is how many paths are worth a person's time.
 const namedPaths = 8
 

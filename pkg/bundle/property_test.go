@@ -23,7 +23,7 @@ func TestCopyAndRemoveOfAnyTree(t *testing.T) {
 		must(rt, os.Mkdir(source, 0o755))
 		grow(rt, source)
 		want := describe(rt, source)
-		must(rt, only(Copy(context.Background(), source, dest, CopyOptions{})))
+		must(rt, only(Copy(context.Background(), source, dest, CopyOptions{KeepSetuid: true})))
 		sameTree(rt, want, describe(rt, dest))
 		sameTree(rt, want, describe(rt, source))
 		must(rt, Remove(context.Background(), dir, "source", RemoveOptions{}), Remove(context.Background(), dir, "dest", RemoveOptions{}))

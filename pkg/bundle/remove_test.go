@@ -209,7 +209,10 @@ func TestCrashLeftoverIsFoundAndRemoved(t *testing.T) {
 	source, leftover := filepath.Join(dir, "source"), stagingName("dest")
 	must(t, os.Mkdir(source, 0o755))
 	hostileTree(t, source)
-	if err := copyTree(countTo(20), source, filepath.Join(dir, leftover), nil); !errors.Is(err, context.Canceled) {
+	parent, err := os.Open(dir)
+	must(t, err)
+	defer parent.Close()
+	if _, err := copyTree(countTo(20), source, parent, leftover, CopyOptions{}, ownersOf(CopyOptions{}, false)); !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
 	must(t, only(Copy(context.Background(), source, filepath.Join(dir, "dest"), CopyOptions{})))
