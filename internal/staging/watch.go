@@ -52,26 +52,24 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 
 // watch is what was found so far.
 type watch struct {
-	base  *bundle.Survey // what the launch began with
-	shown *bundle.Survey // what was told last; nil: an error
+	base    *bundle.Survey // what the launch began with
+	shown   *bundle.Survey // what was told last
+	failing bool           // after that, an error was told
 }
 
 // judge says whether a look is news.
 func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
-	switch {
-	case err != nil && w.shown == nil && w.base != nil:
-		return News{}, false // told already
-	case err != nil:
-		news := News{Changed: w.base != nil, Was: digestOf(w.base), Err: err}
-		w.shown = nil
-		return news, true
-	case w.base == nil:
-		w.base, w.shown = survey, survey
-		return News{Digest: survey.Digest}, true
-	case w.shown != nil && w.shown.State == survey.State:
+	if err != nil {
+		known := w.failing
+		w.failing = true
+		return News{Changed: w.base != nil, Was: digestOf(w.base), Err: err}, !known
+	}
+	if w.base == nil {
+		w.base = survey
+	} else if !w.failing && w.shown.State == survey.State {
 		return News{}, false
 	}
-	w.shown = survey
+	w.shown, w.failing = survey, false
 	return News{Digest: survey.Digest, Changed: survey.State != w.base.State, Was: w.base.Digest}, true
 }
 

@@ -1,0 +1,269 @@
+package staging
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+)
+
+// world is a stager with a packaged tree that belongs to container root.
+type world struct {
+	*Stager
+	t      *testing.T
+	source string
+	next   int
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	dir := t.TempDir()
+	w := &world{t: t, source: filepath.Join(dir, "source")}
+	for _, d := range []string{"cache", "upper", "source", "source/etc"} {
+		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
+	}
+	must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("hello"), 0o644))
+	w.Stager = &Stager{
+		Cache: filepath.Join(dir, "cache"), Upper: filepath.Join(dir, "upper"),
+		Overlays: func(context.Context) error { return nil },
+	}
+	return w
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// request is a plain one, whose ids are those of this process.
+func (w *world) request() Request {
+	w.next++
+	return Request{
+		Source: w.source, Dest: filepath.Join(w.Upper, fmt.Sprint(w.next)),
+		IDs:     bundle.SingleID(os.Geteuid(), os.Getegid()),
+		Staging: config.Staging{Stage: "auto", IDs: "single", Verify: "changed"},
+	}
+}
+
+func (w *world) stage(r Request) *Staged {
+	w.t.Helper()
+	staged, err := w.Stage(w.t.Context(), r)
+	must(w.t, err)
+	return staged
+}
+
+// nothingMore holds after a refusal: nothing is left of it.
+func (w *world) nothingMore(before int) {
+	w.t.Helper()
+	entries, err := os.ReadDir(w.Upper)
+	must(w.t, err)
+	if len(entries) != before {
+		w.t.Errorf("left: %v", entries)
+	}
+}
+
+func TestChoice(t *testing.T) {
+	refuses := errors.New("crun makes none")
+	for name, test := range map[string]struct {
+		change    func(*world, *Request)
+		mode, why string
+	}{
+		"auto":              {func(*world, *Request) {}, Overlay, ""},
+		"as asked, overlay": {func(_ *world, r *Request) { r.Staging.Stage = "overlay" }, Overlay, ""},
+		"as asked, copy":    {func(_ *world, r *Request) { r.Staging.Stage = "copy" }, Copy, `stage = "copy"`},
+		"bare":              {func(_ *world, r *Request) { r.Bare = true }, Copy, "isolation.bare"},
+		"runtime":           {func(w *world, _ *Request) { w.Overlays = func(context.Context) error { return refuses } }, Copy, "crun makes none"},
+		"on trust": {func(w *world, r *Request) {
+			w.Overlays, r.Trusting = func(context.Context) error { return refuses }, true
+		}, Overlay, ""},
+		"another's tree": {func(_ *world, r *Request) { r.IDs = bundle.SingleID(os.Geteuid()+1, os.Getegid()) }, "", "belongs to"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			r := w.request()
+			test.change(w, &r)
+			of := w.sourceOf(r)
+			mode, why, err := w.choose(t.Context(), r, of)
+			must(t, err)
+			if test.mode != "" && mode != test.mode || !strings.Contains(why, test.why) || (why == "") != (test.why == "") {
+				t.Errorf("%s, since %q; want %s, since %q", mode, why, test.mode, test.why)
+			}
+		})
+	}
+}
+
+func (w *world) sourceOf(r Request) *source { return w.Stager.source(r.Source, r.IDs) }
+
+// An overlay that is asked for and cannot be had is no copy.
+func TestOverlayOrNothing(t *testing.T) {
+	w := newWorld(t)
+	w.Overlays = func(context.Context) error { return errors.New("no overlays here") }
+	r := w.request()
+	r.Staging.Stage = "overlay"
+	_, err := w.Stage(t.Context(), r)
+	if !errors.Is(err, ErrRefused) || !Lasting(err) || !strings.Contains(err.Error(), "no overlays here") {
+		t.Errorf("error %v", err)
+	}
+	w.nothingMore(0)
+}
+
+func TestRoots(t *testing.T) {
+	w := newWorld(t)
+	copied := w.request()
+	copied.Staging.Stage = "copy"
+	st := w.stage(copied)
+	if data, err := os.ReadFile(filepath.Join(st.Root, "etc/motd")); string(data) != "hello" {
+		t.Errorf("copy: %q, %v", data, err)
+	}
+	over := w.stage(w.request())
+	if over.Overlay == nil || over.Overlay.Lower != w.source || over.Root != over.Overlay.Root {
+		t.Errorf("overlay %+v", over)
+	}
+	if !strings.HasPrefix(st.Digest, "sha256:") || over.Digest != "" {
+		t.Errorf("digests %q, %q: of a copy it is known at once, of an overlay later", st.Digest, over.Digest)
+	}
+}
+
+// A pin is held against the tree as it is, before anything is made of it.
+func TestPin(t *testing.T) {
+	for _, stage := range []string{"copy", "overlay"} {
+		for _, verify := range []string{"changed", "always"} {
+			t.Run(stage+" "+verify, func(t *testing.T) {
+				w := newWorld(t)
+				r := w.request()
+				r.Staging.Stage, r.Staging.Verify, r.Staging.Digest = stage, verify, "sha256:"+strings.Repeat("0", 64)
+				_, err := w.Stage(t.Context(), r)
+				if !errors.Is(err, ErrDigest) || !Lasting(err) || !strings.Contains(err.Error(), r.Staging.Digest) {
+					t.Fatalf("error %v", err)
+				}
+				w.nothingMore(0)
+				_, has, _ := strings.Cut(err.Error(), "it has ")
+				r.Staging.Digest, _, _ = strings.Cut(has, ",")
+				if st := w.stage(r); st.Digest != r.Staging.Digest {
+					t.Errorf("digest %q", st.Digest)
+				}
+				must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("HELLO"), 0o644))
+				r.Dest += "-again"
+				if _, err := w.Stage(t.Context(), r); !errors.Is(err, ErrDigest) {
+					t.Errorf("another content under the pin: %v", err)
+				}
+				w.nothingMore(1)
+			})
+		}
+	}
+}
+
+// What is swapped between the look and the copy is not what was pinned.
+func TestSwapUnderPin(t *testing.T) {
+	w := newWorld(t)
+	r := w.request()
+	r.Staging.Stage = "copy"
+	src := w.sourceOf(r)
+	before, err := src.examine(t.Context(), bundle.ContentAll)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("swapped"), 0o644))
+	st := &Staged{source: src, before: before}
+	if err := st.copy(t.Context(), w.Stager, r); !errors.Is(err, bundle.ErrChanged) || Lasting(err) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNever(t *testing.T) {
+	w := newWorld(t)
+	r := w.request()
+	r.Staging.Stage, r.Staging.Verify = "copy", "never"
+	if st := w.stage(r); st.Digest != "" {
+		t.Errorf("digest %q", st.Digest)
+	}
+	over := w.request()
+	over.Staging.Verify = "never"
+	w.stage(over).Watch(t.Context(), func(News) { t.Error("news of what nobody looks at") }) // returns
+}
+
+// Two gateways with one tree read it once.
+func TestSourcesAreShared(t *testing.T) {
+	w := newWorld(t)
+	a, b := w.sourceOf(w.request()), w.sourceOf(w.request())
+	if a != b {
+		t.Error("two of one")
+	}
+	several := w.request()
+	several.IDs.UIDs = append(several.IDs.UIDs, bundle.IDRange{Container: 1, Host: 100000, Size: 10})
+	if w.sourceOf(several) == a {
+		t.Error("what a helper can read depends on its ids")
+	}
+}
+
+// Watch tells the digest and, at the next look, the change; the test does not
+// wait a minute for that: it ends the watch and begins another one.
+func TestWatch(t *testing.T) {
+	w := newWorld(t)
+	st := w.stage(w.request())
+	first := w.news(st)
+	if !strings.HasPrefix(first.Digest, "sha256:") || first.Changed {
+		t.Fatalf("news %+v", first)
+	}
+	st.before = st.source.last()
+	must(t, os.WriteFile(filepath.Join(w.source, "etc/new"), nil, 0o644))
+	second := w.news(st)
+	if !second.Changed || second.Was != first.Digest || second.Digest == first.Digest {
+		t.Errorf("news %+v", second)
+	}
+	st.before = st.source.last()
+	must(t, os.RemoveAll(w.source))
+	if third := w.news(st); !third.Changed || !errors.Is(third.Err, fs.ErrNotExist) {
+		t.Errorf("news %+v", third)
+	}
+}
+
+// news is the first that a watch tells.
+func (w *world) news(st *Staged) News {
+	w.t.Helper()
+	ctx, cancel := context.WithCancel(w.t.Context())
+	defer cancel()
+	told := make(chan News, 1)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		st.Watch(ctx, func(n News) { told <- n })
+	}()
+	news := <-told
+	cancel()
+	<-ended
+	return news
+}
+
+func TestMissingSource(t *testing.T) {
+	for _, stage := range []string{"auto", "copy", "overlay"} {
+		w := newWorld(t)
+		r := w.request()
+		r.Source, r.Staging.Stage = filepath.Join(w.source, "nowhere"), stage
+		if _, err := w.Stage(t.Context(), r); !errors.Is(err, fs.ErrNotExist) || !Lasting(err) || !strings.Contains(err.Error(), r.Source) {
+			t.Errorf("%s: error %v", stage, err)
+		}
+		w.nothingMore(0)
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, stage := range []string{"auto", "copy"} {
+		w := newWorld(t)
+		r := w.request()
+		r.Staging.Stage = stage
+		if _, err := w.Stage(ctx, r); !errors.Is(err, context.Canceled) || Lasting(err) {
+			t.Errorf("%s: error %v", stage, err)
+		}
+		w.nothingMore(0)
+	}
+}
