@@ -58,7 +58,7 @@ func TestSpecOfAnyPackage(t *testing.T) {
 		spec, err := plan.specOn(h, packaged)
 		if err != nil {
 			refusals++
-			checkRefusal(rt, plan, packaged, spec, err)
+			checkRefusal(rt, packaged, spec, err)
 			return
 		}
 		taken++
