@@ -236,7 +236,7 @@ func checkMounts(check func(bool, string), plan Plan, h host, mounts []specs.Mou
 		}
 		readOnly := slices.Contains(m.Options, "ro") || slices.Contains(m.Options, "rro")
 		planned := slices.ContainsFunc(plan.Mounts, func(p Mount) bool { return p.Source == m.Source && (readOnly || !p.ReadOnly) })
-		packaged := strings.HasPrefix(m.Source, plan.Bundle+"/") && readOnly && !strings.Contains(m.Source, "..")
+		packaged := strings.HasPrefix(m.Source, plan.Bundle+"/") && readOnly && !strings.Contains(m.Source+"/", "/../")
 		check(m.Type == "bind" && (planned || packaged || readOnly && (m.Source == plan.Init || filepath.Dir(m.Source) == h.etc)), "bind of "+m.Source)
 	}
 }

@@ -18,6 +18,8 @@ import (
 const (
 	roleHelper = "role-helper"
 	roleHalf   = "role-half"
+	roleMount  = "role-mount"
+	roleWreck  = "role-wreck"
 	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
@@ -31,6 +33,10 @@ func TestMain(m *testing.M) {
 		err = HelperMain(context.Background(), os.Args[2:])
 	case roleHalf:
 		err = beHalf(os.Args[2])
+	case roleMount:
+		err = beMount(os.Args[2], os.Args[3])
+	case roleWreck:
+		err = beWreck(os.Args[2], os.Args[3])
 	default:
 		os.Exit(m.Run())
 	}
