@@ -23,7 +23,10 @@ package testenv
 import (
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 )
 
@@ -60,6 +63,41 @@ func NeedUnprivileged(t testing.TB) {
 	if os.Getuid() == 0 {
 		Skip(t, "needs an unprivileged user: run it as one or in the test host")
 	}
+}
+
+// NeedRange skips t for a user without subordinate ids, and where newuidmap and
+// newgidmap are not installed.
+func NeedRange(t testing.TB) {
+	t.Helper()
+	for _, tool := range []string{"newuidmap", "newgidmap"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			Skip(t, "needs "+tool+": apt-get install uidmap")
+		}
+	}
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		if !names(file, os.Getuid()) {
+			Skip(t, "needs a range for this user in "+file+": usermod --add-subuids 100000-165535 --add-subgids 100000-165535, or run it in the test host")
+		}
+	}
+}
+
+// names reports whether an entry of file is of the user uid.
+func names(file string, uid int) bool {
+	number := strconv.Itoa(uid)
+	name := number
+	if u, err := user.LookupId(number); err == nil {
+		name = u.Username
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(data)) {
+		if owner, _, _ := strings.Cut(line, ":"); owner == name || owner == number {
+			return true
+		}
+	}
+	return false
 }
 
 // NeedUserManager skips t where no systemd user manager answers for this user.

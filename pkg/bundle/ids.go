@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"math"
 	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -46,11 +47,18 @@ func (m IDMap) Equal(o IDMap) bool {
 	return slices.Equal(m.UIDs, o.UIDs) && slices.Equal(m.GIDs, o.GIDs)
 }
 
+// HostUID returns the host's id of the container's user. ok is false for one
+// that is not mapped.
+func (m IDMap) HostUID(container uint32) (host uint32, ok bool) { return toHost(m.UIDs, container) }
+
+// HostGID is HostUID for a group.
+func (m IDMap) HostGID(container uint32) (host uint32, ok bool) { return toHost(m.GIDs, container) }
+
 // toHost returns the id of the host for one of the container.
 func toHost(ranges []IDRange, container uint32) (uint32, bool) {
 	for _, r := range ranges {
 		if container >= r.Container && container-r.Container < r.Size {
-			return r.Host + (container - r.Container), true
+			return id(r.Host, container-r.Container)
 		}
 	}
 	return 0, false
@@ -60,10 +68,17 @@ func toHost(ranges []IDRange, container uint32) (uint32, bool) {
 func toContainer(ranges []IDRange, host uint32) (uint32, bool) {
 	for _, r := range ranges {
 		if host >= r.Host && host-r.Host < r.Size {
-			return r.Container + (host - r.Host), true
+			return id(r.Container, host-r.Host)
 		}
 	}
 	return 0, false
+}
+
+// id adds offset to first. A map that a package brought may leave the 32 bits;
+// the last of them stands for no id.
+func id(first, offset uint32) (uint32, bool) {
+	sum := first + offset
+	return sum, sum >= first && sum != math.MaxUint32
 }
 
 func idMappings(ranges []IDRange) []specs.LinuxIDMapping {

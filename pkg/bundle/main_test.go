@@ -8,10 +8,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/testenv"
 )
 
 // The test binary is also what some tests run: see the roles.
@@ -94,28 +97,66 @@ func asMounter(t *testing.T) bool {
 	return false
 }
 
+// asRangeUser reports whether the test goes on here: as a user with subordinate
+// ids. As root it is run again as another user who has them in a mount namespace
+// where /etc/passwd says who that is, and /etc/subuid and /etc/subgid what.
+func asRangeUser(t *testing.T) bool {
+	t.Helper()
+	if os.Getuid() != 0 || os.Getenv(innerEnv) != "" {
+		testenv.NeedRange(t)
+		return true
+	}
+	etc := t.TempDir()
+	must(t, os.Chmod(filepath.Dir(etc), 0o755), os.Chmod(etc, 0o755))
+	script := "set -e; mount --make-rprivate /"
+	for name, text := range map[string]string{
+		"passwd": fmt.Sprintf("root:x:0:0::/:/bin/sh\nranger:x:%d:%d::/:/bin/sh\n", testUID, testUID),
+		"subuid": "ranger:200000:65536\n",
+		"subgid": "ranger:300000:65536\n",
+	} {
+		if _, err := os.Stat(filepath.Join("/etc", name)); err != nil {
+			testenv.Skip(t, "needs an /etc/"+name+" to mount another one over it: install the package passwd, or run it in the test host")
+		}
+		file := filepath.Join(etc, name)
+		must(t, os.WriteFile(file, []byte(text), 0o644))
+		script += fmt.Sprintf("; mount --bind %s /etc/%s", file, name)
+	}
+	script += fmt.Sprintf(`; exec setpriv --reuid %d --regid %d --groups %d "$@"`, testUID, testUID, testGroup)
+	rerunBehind(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS}, testUID, "/bin/sh", "-c", script, "sh")
+	return false
+}
+
+// rangeIDs are those of a user with subordinate ids.
+func rangeIDs(t *testing.T) IDMap {
+	t.Helper()
+	ids, err := SubordinateIDs(os.Getuid(), os.Getgid())
+	must(t, err)
+	return ids
+}
+
 func rerun(t *testing.T, attr *syscall.SysProcAttr) {
+	t.Helper()
+	owner := os.Getuid()
+	if attr.Credential != nil {
+		owner = int(attr.Credential.Uid)
+	}
+	rerunBehind(t, attr, owner)
+}
+
+// rerunBehind runs the test once more, behind the arguments prefix, with a
+// temporary directory of owner's.
+func rerunBehind(t *testing.T, attr *syscall.SysProcAttr, owner int, prefix ...string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "bundle-rerun-")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { exec.Command("rm", "-rf", dir).Run() })
-	binary := filepath.Join(dir, "bundle.test")
+	binary, tmp := filepath.Join(dir, "bundle.test"), filepath.Join(dir, "tmp")
 	copyExecutable(t, binary)
-	tmp := filepath.Join(dir, "tmp")
-	if err := os.Mkdir(tmp, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if attr.Credential != nil {
-		if err := os.Chown(tmp, testUID, testUID); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := os.Chmod(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(binary, "-test.v", "-test.count=1", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^")+"$")
+	must(t, os.Mkdir(tmp, 0o700), os.Chown(tmp, owner, owner), os.Chmod(dir, 0o755))
+	argv := slices.Concat(prefix, []string{binary, "-test.v", "-test.count=1", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^") + "$"})
+	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.SysProcAttr = dir, attr
 	// The race detector would wait a second at exit for reports.
 	cmd.Env = append(os.Environ(), innerEnv+"=1", "TMPDIR="+tmp, "GORACE=atexit_sleep_ms=0")

@@ -4,13 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -38,7 +38,7 @@ func (n namespace) mapIDs(ctx context.Context, pid int) error {
 			return err
 		}
 		if err := provenMap(pid, m.file, m.ranges); err != nil {
-			return fmt.Errorf("%s said that it mapped ids: %w: %w", path, ErrNoRange, err)
+			return fmt.Errorf("%w: %s ended well, but %w", ErrNoRange, path, err)
 		}
 	}
 	return nil
@@ -51,7 +51,8 @@ func findTool(dirs []string, name string) (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("%w: %s is not installed: install the package uidmap (shadow-utils on Fedora and its kin, shadow on Arch)", ErrNoRange, name)
+	return "", fmt.Errorf("%w: %s is in none of %s: install the package uidmap (shadow-utils on Fedora and its kin, shadow on Arch)",
+		ErrNoRange, name, strings.Join(dirs, ", "))
 }
 
 func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error {
@@ -74,7 +75,7 @@ func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error 
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", path, ctx.Err())
 	case err != nil:
-		return fmt.Errorf("%w: %s: %w%s", ErrNoRange, path, err, lastWords(problem.Bytes()))
+		return fmt.Errorf("%w: %s: %w%s: %s", ErrNoRange, path, err, lastWords(problem.Bytes()), toolAdvice(path))
 	}
 	return nil
 }
@@ -112,16 +113,4 @@ func readMap(path string) ([]IDRange, error) {
 		ranges = append(ranges, r)
 	}
 	return ranges, nil
-}
-
-// forbidden says what to do about a kernel that starts nothing in a new user
-// namespace.
-func forbidden(err error) error {
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EUSERS):
-		return fmt.Errorf("%w: the limit of user namespaces is reached: raise it by sysctl user.max_user_namespaces", err)
-	case errors.Is(err, unix.EPERM):
-		return fmt.Errorf("%w: the kernel forbids user namespaces: allow them by sysctl kernel.unprivileged_userns_clone=1 or kernel.apparmor_restrict_unprivileged_userns=0", err)
-	}
-	return err
 }
