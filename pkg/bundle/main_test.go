@@ -5,6 +5,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +24,7 @@ const (
 	roleHalf   = "role-half"
 	roleMount  = "role-mount"
 	roleWreck  = "role-wreck"
+	roleParent = "role-parent"
 	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
@@ -33,7 +35,10 @@ func TestMain(m *testing.M) {
 	var err error
 	switch os.Args[1] {
 	case roleHelper:
+		maps.Copy(operations, testOperations)
 		err = HelperMain(context.Background(), os.Args[2:])
+	case roleParent:
+		err = beParent(os.Args[2])
 	case roleHalf:
 		err = beHalf(os.Args[2])
 	case roleMount:
@@ -155,7 +160,7 @@ func rerunBehind(t *testing.T, attr *syscall.SysProcAttr, owner int, prefix ...s
 	binary, tmp := filepath.Join(dir, "bundle.test"), filepath.Join(dir, "tmp")
 	copyExecutable(t, binary)
 	must(t, os.Mkdir(tmp, 0o700), os.Chown(tmp, owner, owner), os.Chmod(dir, 0o755))
-	argv := slices.Concat(prefix, []string{binary, "-test.v", "-test.count=1", "-test.run=^"+strings.ReplaceAll(t.Name(), "/", "$/^") + "$"})
+	argv := slices.Concat(prefix, []string{binary, "-test.v", "-test.count=1", "-test.run=^" + strings.ReplaceAll(t.Name(), "/", "$/^") + "$"})
 	cmd := exec.Command(argv[0], argv[1:]...)
 	cmd.Dir, cmd.SysProcAttr = dir, attr
 	// The race detector would wait a second at exit for reports.

@@ -16,12 +16,12 @@ func toolAdvice(path string) string {
 	if set, err := unix.PrctlRetInt(unix.PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0); err == nil && set != 0 {
 		return "no_new_privs keeps it from its privileges: take NoNewPrivileges= out of the unit, and what implies it (systemd.exec(5))"
 	}
+	if !privileged(path) {
+		return "it has neither root's set-user-ID bit nor file capabilities: install its package anew"
+	}
 	var fs unix.Statfs_t
 	if unix.Statfs(path, &fs) == nil && fs.Flags&unix.ST_NOSUID != 0 {
 		return "its file system is mounted nosuid: mount it without"
-	}
-	if !privileged(path) {
-		return "it has neither root's set-user-ID bit nor file capabilities: install its package anew"
 	}
 	return "give the user the range in /etc/subuid and /etc/subgid (subuid(5)), or take another one"
 }

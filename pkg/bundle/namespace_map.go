@@ -64,8 +64,7 @@ func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error 
 			args = append(args, strconv.FormatUint(uint64(number), 10))
 		}
 	}
-	var problem bounded
-	problem.room = 64 << 10
+	problem := bounded{most: maxAnswer}
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Env, cmd.Stdout, cmd.Stderr = []string{}, &problem, &problem
 	cmd.WaitDelay = time.Second
@@ -75,7 +74,7 @@ func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error 
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", path, ctx.Err())
 	case err != nil:
-		return fmt.Errorf("%w: %s: %w%s: %s", ErrNoRange, path, err, lastWords(problem.Bytes()), toolAdvice(path))
+		return fmt.Errorf("%w: %s: %w%s: %s", ErrNoRange, path, err, lastWords(problem.buf.Bytes()), toolAdvice(path))
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ const awaitMapping = "await-mapping"
 const line = 3
 
 const (
-	maxAnswer   = 64 << 20         // bytes of what a helper may answer
+	maxAnswer   = 16 << 20         // bytes of what a helper may answer
 	pipeTimeout = 10 * time.Second // for what a killed helper leaves behind that holds its output open
 )
 
@@ -38,8 +38,7 @@ func (n namespace) run(ctx context.Context, in io.Reader) (io.Reader, error) {
 	if len(n.helper) == 0 {
 		return nil, errors.New("work in a user namespace: no program to do it")
 	}
-	var out, problem bounded
-	out.room, problem.room = maxAnswer, maxAnswer
+	out, problem := bounded{most: maxAnswer}, bounded{most: maxAnswer}
 	cmd := exec.CommandContext(ctx, n.helper[0], n.helper[1:]...)
 	cmd.Env = []string{} // it needs nothing of ours, and may be asked for nothing by it
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &problem
@@ -48,10 +47,12 @@ func (n namespace) run(ctx context.Context, in io.Reader) (io.Reader, error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case out.full:
+		return nil, fmt.Errorf("work in a user namespace: %w: an answer of more than %d bytes", ErrTooLarge, maxAnswer)
 	case err != nil:
-		return nil, fmt.Errorf("work in a user namespace: %w%s", err, lastWords(problem.Bytes()))
+		return nil, fmt.Errorf("work in a user namespace: %w%s", err, lastWords(problem.buf.Bytes()))
 	}
-	return &out, nil
+	return &out.buf, nil
 }
 
 // runLocked holds the thread for as long as the command runs: Pdeathsig comes
@@ -86,9 +87,8 @@ func (n namespace) runMappedLater(ctx context.Context, cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
-	defer ours.Close()
 	_, err = ours.Write([]byte{1}) // go on
-	return errors.Join(err, cmd.Wait())
+	return errors.Join(err, ours.Close(), cmd.Wait())
 }
 
 // startMapped starts cmd, and returns when it is mapped and waits for a byte on
@@ -141,11 +141,12 @@ func becomeMapped() error {
 }
 
 func socketPair() (ours, theirs *os.File, err error) {
-	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, nil, os.NewSyscallError("socketpair", err)
 	}
-	return os.NewFile(uintptr(pair[0]), "helper"), os.NewFile(uintptr(pair[1]), "parent"), nil
+	err = unix.SetNonblock(pair[0], true) // a read of ours ends with the context
+	return os.NewFile(uintptr(pair[0]), "helper"), os.NewFile(uintptr(pair[1]), "parent"), err
 }
 
 func sysMappings(ranges []IDRange) []syscall.SysProcIDMap {
@@ -164,19 +165,20 @@ func quietly(err error) error {
 	return err
 }
 
-// A bounded buffer is a pipe's other end that takes only so much: who writes
-// more gets SIGPIPE.
+// A bounded buffer takes so many bytes and no more: who writes on gets SIGPIPE.
+// It is no bytes.Buffer with a limit, which io.Copy would fill past its Write.
 type bounded struct {
-	bytes.Buffer
-	room int
+	buf  bytes.Buffer
+	most int
+	full bool // somebody wanted to write more
 }
 
 func (b *bounded) Write(p []byte) (int, error) {
-	if len(p) > b.room {
-		return 0, fmt.Errorf("%w: more than %d bytes of output", ErrTooLarge, maxAnswer)
+	if b.buf.Len()+len(p) > b.most {
+		b.full = true
+		return 0, io.ErrShortWrite
 	}
-	b.room -= len(p)
-	return b.Buffer.Write(p)
+	return b.buf.Write(p)
 }
 
 func lastWords(b []byte) string {

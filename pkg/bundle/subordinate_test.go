@@ -13,8 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// given is a directory with what the two files say.
-func given(t testing.TB, uids, gids string) subordinates {
+// subordinateFiles is a directory with what the two files say.
+func subordinateFiles(t testing.TB, uids, gids string) subordinates {
 	t.Helper()
 	dir := t.TempDir()
 	s := subordinates{filepath.Join(dir, "subuid"), filepath.Join(dir, "subgid"), "web"}
@@ -44,7 +44,7 @@ func TestSubordinateIDs(t *testing.T) {
 		"root":              {"web:100000:65536\nweb:7:3", 0, []IDRange{{0, 100000, 65536}, {65536, 7, 3}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ids, err := given(t, c.file, c.file).ids(c.uid, c.uid)
+			ids, err := subordinateFiles(t, c.file, c.file).ids(c.uid, c.uid)
 			must(t, err)
 			if diff := cmp.Diff(IDMap{c.want, c.want}, ids); diff != "" {
 				t.Error(diff)
@@ -55,7 +55,7 @@ func TestSubordinateIDs(t *testing.T) {
 
 // The two files are two: what one gives does not count for the other.
 func TestSubordinateIDsOfGroups(t *testing.T) {
-	ids, err := given(t, "web:100:5", "web:50:10\n").ids(1000, 55)
+	ids, err := subordinateFiles(t, "web:100:5", "web:50:10\n").ids(1000, 55)
 	must(t, err)
 	want := IDMap{[]IDRange{{0, 1000, 1}, {1, 100, 5}}, []IDRange{{0, 55, 1}, {1, 50, 5}, {6, 56, 4}}}
 	if diff := cmp.Diff(want, ids); diff != "" {
@@ -68,7 +68,7 @@ func TestSubordinateIDsOfNoMoreRangesThanAPageTakes(t *testing.T) {
 	for i := range 5000 {
 		fmt.Fprintf(&file, "web:%d:1\n", 100000+2*i)
 	}
-	ids, err := given(t, file.String(), file.String()).ids(1000, 1000)
+	ids, err := subordinateFiles(t, file.String(), file.String()).ids(1000, 1000)
 	must(t, err)
 	if len(ids.UIDs) != maxLines || len(ids.GIDs) != maxLines {
 		t.Errorf("%d and %d ranges", len(ids.UIDs), len(ids.GIDs))
@@ -91,7 +91,7 @@ func TestSubordinateIDsOfNobodySaysWhatHelps(t *testing.T) {
 		"nothing valid": {"web:0:7", "web:0:7", "web", 1000, []string{"usermod"}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := given(t, c.uids, c.gids)
+			s := subordinateFiles(t, c.uids, c.gids)
 			s.name = c.user
 			_, err := s.ids(c.uid, c.uid)
 			if !errors.Is(err, ErrNoRange) || !told(err, c.words...) {
@@ -102,7 +102,7 @@ func TestSubordinateIDsOfNobodySaysWhatHelps(t *testing.T) {
 }
 
 func TestSubordinateIDsWithoutFiles(t *testing.T) {
-	s := given(t, "", "")
+	s := subordinateFiles(t, "", "")
 	must(t, os.Remove(s.uidFile), os.Remove(s.gidFile))
 	if _, err := s.ids(1000, 1000); !errors.Is(err, ErrNoRange) || !told(err, s.uidFile, s.gidFile) {
 		t.Errorf("absent: %v", err)
@@ -124,7 +124,7 @@ func FuzzSubordinateIDs(f *testing.F) {
 		if uid < 0 || uid >= math.MaxUint32 {
 			t.Skip("no id")
 		}
-		ids, err := given(t, file, file).ids(uid, uid)
+		ids, err := subordinateFiles(t, file, file).ids(uid, uid)
 		if err != nil {
 			return
 		}
