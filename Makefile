@@ -74,6 +74,11 @@ clean: ## remove what was built; not youki, which is kept in the user's cache
 bench: setup-test build ## measure gatewayd beside plain systemd and podman, in the test host
 	@scripts/bench
 
+.PHONY: bench-staging
+bench-staging: setup-test ## measure how trees are staged and removed beside cp, rsync, tar, rm, sha256sum
+	@scripts/setup bench
+	@scripts/bench-staging
+
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached
 	$(golangci_lint) run
@@ -97,4 +102,4 @@ endef
 help: ## this list
 	@awk 'BEGIN {FS = ":.*## "} \
 		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
-		/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+		/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' Makefile
