@@ -25,6 +25,7 @@ const (
 	roleMount  = "role-mount"
 	roleWreck  = "role-wreck"
 	roleParent = "role-parent"
+	roleServer = "role-server"
 	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
@@ -45,6 +46,8 @@ func TestMain(m *testing.M) {
 		err = beMount(os.Args[2], os.Args[3])
 	case roleWreck:
 		err = beWreck(os.Args[2], os.Args[3])
+	case roleServer:
+		err = beServer()
 	default:
 		os.Exit(m.Run())
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +25,7 @@ func TestOverlayOfAnyTree(t *testing.T) {
 	if err := CheckUpper(os.TempDir()); err != nil {
 		testenv.Skip(t, err.Error())
 	}
+	fewer(t, "25")
 	wrecked := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp("", "bundle-overlay-")
@@ -33,6 +35,8 @@ func TestOverlayOfAnyTree(t *testing.T) {
 		must(rt, os.Mkdir(source, 0o755), os.WriteFile(filepath.Join(dir, "canary"), []byte("alive"), 0o644))
 		grow(rt, source)
 		want := describe(rt, source)
+		before, err := Examine(context.Background(), source, SurveyOptions{Content: ContentAll})
+		must(rt, err, before.OverlayRefusal(source, ownIDs(), false))
 
 		o, err := MakeOverlay(filepath.Join(dir, "o:v,er\\lay"), source, ownIDs())
 		must(rt, err)
@@ -46,10 +50,26 @@ func TestOverlayOfAnyTree(t *testing.T) {
 		if data, err := os.ReadFile(filepath.Join(dir, "canary")); string(data) != "alive" {
 			rt.Errorf("canary: %q, %v", data, err)
 		}
+		after, err := Examine(context.Background(), source, SurveyOptions{Content: ContentAll})
+		must(rt, err)
+		if after.Digest != before.Digest || after.State != before.State {
+			rt.Errorf("the source is %s and was %s", after.Digest, before.Digest)
+		}
 		must(rt, Remove(context.Background(), dir, "sou:rce,", RemoveOptions{}))
 	})
 	if wrecked == 0 {
 		t.Error("no tree was wrecked")
+	}
+}
+
+// fewer is for a property that starts a process for each tree. As many as
+// rapid's default, or as -rapid.checks says, with GATEWAYD_TEST_LONG=1.
+func fewer(t *testing.T, checks string) {
+	t.Helper()
+	const name = "rapid.checks"
+	if f := flag.Lookup(name); os.Getenv("GATEWAYD_TEST_LONG") != "1" && f.Value.String() == f.DefValue {
+		must(t, flag.Set(name, checks))
+		t.Cleanup(func() { must(t, flag.Set(name, f.DefValue)) })
 	}
 }
 

@@ -2,11 +2,16 @@ package bundle
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 
 	"github.com/gatewayd/gatewayd/internal/testenv"
 )
@@ -23,7 +28,56 @@ func TestRuntimesMountTheOverlay(t *testing.T) {
 			} {
 				t.Run(name, func(t *testing.T) { runOverlay(t, path, odd[0], odd[1], name == "readonly") })
 			}
+			t.Run("wrecked", func(t *testing.T) { runWreck(t, path) })
 		})
+	}
+	t.Run("crun", func(t *testing.T) {
+		c := newContainer(t, testenv.Runtime(t, "crun"))
+		o, err := MakeOverlay(filepath.Join(c.dir, "overlay"), c.plan.Rootfs, c.plan.IDs)
+		must(t, err)
+		c.plan.Overlay, c.plan.Network = &o, NetworkHost
+		spec, err := c.plan.Spec(nil)
+		must(t, err)
+		must(t, os.Mkdir(filepath.Join(c.dir, "bundle"), 0o700), WriteConfig(filepath.Join(c.dir, "bundle"), spec))
+		err = c.call("create", "--bundle", filepath.Join(c.dir, "bundle"), c.plan.ID)
+		c.delete()
+		if err == nil || !strings.Contains(err.Error(), "overlay") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// A random tree in a real container, with each kind of harm done to it.
+func runWreck(t *testing.T, runtime string) {
+	c := newContainer(t, runtime)
+	tree := filepath.Join(c.plan.Rootfs, "tree")
+	must(t, os.Mkdir(tree, 0o755))
+	rapid.Custom(func(t *rapid.T) int { grow(t, tree); return 0 }).Example()
+	installItself(t, c.plan.Rootfs)
+	uid, gid, _ := c.plan.IDs.Root()
+	must(t, filepath.WalkDir(c.plan.Rootfs, func(path string, _ fs.DirEntry, err error) error { return errors.Join(err, os.Lchown(path, uid, gid)) }))
+	var harm []wreckage
+	for kind := range wrecks {
+		harm = append(harm, wreckage{kind, kind, kind + 1})
+	}
+	does, err := json.Marshal(harm)
+	must(t, err)
+	before := describe(t, c.plan.Rootfs)
+	inside := describe(t, tree)
+	o, err := MakeOverlay(filepath.Join(c.dir, "overlay"), c.plan.Rootfs, c.plan.IDs)
+	must(t, err)
+	c.plan.Overlay, c.plan.Network, c.plan.Args = &o, NetworkNone, []string{"/bundle.test", roleWreck, "/tree", string(does)}
+	report, _ := c.run(nil)
+	seen, done := found(t, report)
+	sameTree(t, inside, seen)
+	if done == 0 {
+		t.Errorf("no harm was done: %s", report)
+	}
+	c.delete()
+	sameTree(t, before, describe(t, c.plan.Rootfs))
+	must(t, Remove(context.Background(), c.dir, "overlay", RemoveOptions{}))
+	if _, err := os.Lstat(filepath.Join(c.dir, "overlay")); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the overlay is left: %v", err)
 	}
 }
 

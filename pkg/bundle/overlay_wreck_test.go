@@ -28,15 +28,18 @@ func beMount(mount, harm string) error {
 	if err := unix.Mount(m.Source, o.Root, m.Type, unix.MS_NOSUID|unix.MS_NODEV, strings.Join(m.Options[2:], ",")); err != nil {
 		return fmt.Errorf("mount %v: %w", m.Options, err)
 	}
+	if err := unix.Chroot(o.Root); err != nil { // links lead nowhere else
+		return err
+	}
 	none := [2]unix.CapUserData{}
 	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
 		return err
 	}
-	return beWreck(o.Root, harm)
+	return beWreck("/", harm)
 }
 
-// beWreck says how it finds the tree dir, wrecks it, and ends when nobody reads
-// on: in hexadecimal, since the file names are of any bytes.
+// beWreck says how it finds the tree dir, and wrecks it. It writes in
+// hexadecimal, since the file names are of any bytes.
 func beWreck(dir, harm string) error {
 	runtime.LockOSThread()
 	text := hex.NewEncoder(os.Stdout)
@@ -53,8 +56,9 @@ func beWreck(dir, harm string) error {
 			done++
 		}
 	}
-	_, err := fmt.Printf("\n%d done\nend of report\n", done)
-	return err
+	fmt.Printf("\n%d done\nend of report\n", done)
+	_, _ = os.ReadFile("/wait") // where there is such a file, for the end of the container
+	return nil
 }
 
 // found is what beWreck wrote.

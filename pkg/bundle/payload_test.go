@@ -32,20 +32,26 @@ echo "end of report"
 read -r line < /wait
 `
 
-// installShell puts this machine's shell and the payload into rootfs. The test
-// binary itself will not do: for the race detector it is linked dynamically, and
-// not fit for every sandbox.
+// installShell puts this machine's shell and the payload into rootfs.
 func installShell(t *testing.T, rootfs string) {
 	t.Helper()
-	shell, err := elf.Open("/bin/sh")
-	must(t, err)
-	defer shell.Close()
-	libraries, err := shell.ImportedLibraries()
-	must(t, err)
 	install(t, rootfs, "/bin/sh")
-	for _, program := range shell.Progs {
-		if program.Type == elf.PT_INTERP {
-			name, err := io.ReadAll(program.Open())
+	installLibraries(t, rootfs, "/bin/sh")
+	must(t, os.WriteFile(filepath.Join(rootfs, "payload"), []byte(payload), 0o644), unix.Mkfifo(filepath.Join(rootfs, "wait"), 0o644))
+}
+
+// installLibraries copies what the program needs, one that is linked statically
+// nothing.
+func installLibraries(t *testing.T, rootfs, program string) {
+	t.Helper()
+	binary, err := elf.Open(program)
+	must(t, err)
+	defer binary.Close()
+	libraries, err := binary.ImportedLibraries()
+	must(t, err)
+	for _, part := range binary.Progs {
+		if part.Type == elf.PT_INTERP {
+			name, err := io.ReadAll(part.Open())
 			must(t, err)
 			install(t, rootfs, strings.TrimRight(string(name), "\x00"))
 		}
@@ -59,7 +65,14 @@ func installShell(t *testing.T, rootfs string) {
 			install(t, rootfs, path)
 		}
 	}
-	must(t, os.WriteFile(filepath.Join(rootfs, "payload"), []byte(payload), 0o644), unix.Mkfifo(filepath.Join(rootfs, "wait"), 0o644))
+}
+
+// installItself makes the test binary a program of the tree, for the roles that
+// a shell cannot play.
+func installItself(t *testing.T, rootfs string) {
+	t.Helper()
+	copyExecutable(t, filepath.Join(rootfs, "bundle.test"))
+	installLibraries(t, rootfs, "/proc/self/exe")
 }
 
 func install(t *testing.T, rootfs, path string) {

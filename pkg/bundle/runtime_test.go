@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,8 @@ type container struct {
 	t            *testing.T
 	dir, runtime string
 	plan         Plan
-	report       *os.File // what the payload writes, from create on
+	report       *os.File   // what the payload writes, from create on
+	namespace    *Namespace // in which create is called; nil: none
 }
 
 func newContainer(t *testing.T, runtime string) *container {
@@ -165,7 +167,8 @@ func (c *container) call(args ...string) error {
 		r, w, err := os.Pipe()
 		must(c.t, err)
 		if os.Getuid() == 0 {
-			must(c.t, w.Chown(65532, 65532))
+			uid, gid, _ := c.plan.IDs.Root()
+			must(c.t, w.Chown(uid, gid))
 		}
 		defer w.Close()
 		cmd.Stdout = w
@@ -184,6 +187,9 @@ func (c *container) call(args ...string) error {
 // and v2 side by side, so there it sees v2 alone.
 func (c *container) argv(log string, args ...string) []string {
 	argv := append([]string{c.runtime, "--root", filepath.Join(c.dir, "state"), "--log", log}, args...)
+	if c.namespace != nil && args[0] == "create" {
+		return append([]string{"/usr/bin/nsenter", "-t", strconv.Itoa(c.namespace.Pid), "-U", "-S", "0", "-G", "0", "--"}, argv...)
+	}
 	if unified() || filepath.Base(c.runtime) != "crun" {
 		return argv
 	}

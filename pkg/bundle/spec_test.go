@@ -274,18 +274,21 @@ func TestHostFilesAreBoundWhereTheTreeHasNone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h, rootfs := testHost(t), scratch(t)
 			must(t, os.Mkdir(rootfs+"/etc", 0o755), c.make(rootfs+"/etc"))
-			plan := testPlan(rootfs)
-			plan.Args = []string{"/bin/web"}
-			spec, err := plan.specOn(h, nil)
-			must(t, err)
-			got := ""
-			for _, m := range spec.Mounts {
-				if m.Source == h.etc+"/resolv.conf" {
-					got = m.Destination
+			copied, overlaid := testPlan(rootfs), testPlan("")
+			overlaid.Overlay = testOverlay(rootfs)
+			for _, plan := range []Plan{copied, overlaid} {
+				plan.Args = []string{"/bin/web"}
+				spec, err := plan.specOn(h, nil)
+				must(t, err)
+				got := ""
+				for _, m := range spec.Mounts {
+					if m.Source == h.etc+"/resolv.conf" {
+						got = m.Destination
+					}
 				}
-			}
-			if got != c.want {
-				t.Errorf("mounted at %q, want %q", got, c.want)
+				if got != c.want {
+					t.Errorf("mounted at %q, want %q", got, c.want)
+				}
 			}
 		})
 	}
