@@ -86,7 +86,7 @@ func (x *examination) learnFile(w *worker, fd int, r *record, s *sighting, t *ta
 // it was opened and after it was read. O_NONBLOCK: if it was swapped for a FIFO
 // since, open must not wait for a writer.
 func (x *examination) readFile(w *worker, dir int, name string, s *sighting, t *tally) (sum [sha256.Size]byte, err error) {
-	fd, err := openQuietly(dir, name, unix.O_RDONLY|unix.O_NONBLOCK)
+	fd, err := openQuietly(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOATIME)
 	if err != nil {
 		return sum, vanished(err)
 	}

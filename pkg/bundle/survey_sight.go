@@ -59,12 +59,12 @@ func statx(dir int, name string, flags int) (sighting, uint64, error) {
 	}, st.Attributes, err
 }
 
-// openQuietly opens path below dir without leaving a new access time, where the
-// kernel allows that: to owners (open(2), O_NOATIME).
+// openQuietly opens path below dir. With O_NOATIME it leaves no new access time
+// where the kernel allows that: to owners (open(2)).
 func openQuietly(dir int, path string, flags uint64) (int, error) {
-	fd, err := openAt(dir, path, flags|unix.O_NOATIME)
-	if errors.Is(err, unix.EPERM) {
-		return openAt(dir, path, flags)
+	fd, err := openAt(dir, path, flags)
+	if errors.Is(err, unix.EPERM) && flags&unix.O_NOATIME != 0 {
+		return openAt(dir, path, flags&^unix.O_NOATIME)
 	}
 	return fd, err
 }

@@ -97,13 +97,24 @@ func (x *examination) fail(err error) {
 	}
 }
 
-// enter is the first task in a directory.
+// enter is the first task in a directory. When nothing was added, removed or
+// renamed since its names were cached, they are taken from there, and it needs
+// no more than a descriptor to look relative to.
 func (x *examination) enter(d *examinedDir) task {
 	return func(w *worker) {
-		x.visit(d, func(fd int) error {
-			if err := x.list(w, fd, d); err != nil {
-				return err
+		known, ok := d.cached.records()
+		if ok && d.cached.complete && d.cached.stamp == d.seen.stamp && x.content != ContentAll {
+			d.known.Store(true)
+			d.records = known
+			x.visit(d, unix.O_PATH, func(fd int) error { return x.look(w, fd, d, known) })
+			return
+		}
+		x.visit(d, unix.O_RDONLY|unix.O_NOATIME, func(fd int) error {
+			var err error
+			if d.records, err = x.names(w, fd); err != nil {
+				return closedError("list", d.rel, &d.seen, err)
 			}
+			recall(d.records, known)
 			return x.look(w, fd, d, d.records)
 		})
 	}
@@ -111,11 +122,11 @@ func (x *examination) enter(d *examinedDir) task {
 
 // visit opens d, does something in it, and wants it to be then what it was when
 // it was found. What another directory in its place made of that is dropped.
-func (x *examination) visit(d *examinedDir, do func(fd int) error) {
+func (x *examination) visit(d *examinedDir, flags uint64, do func(fd int) error) {
 	if x.over() != nil {
 		return
 	}
-	fd, err := openQuietly(x.root, d.rel, unix.O_RDONLY|unix.O_DIRECTORY)
+	fd, err := openQuietly(x.root, d.rel, flags|unix.O_DIRECTORY)
 	if err != nil {
 		x.fail(closedError("open", d.rel, &d.seen, vanished(err)))
 		return
@@ -132,29 +143,17 @@ func (x *examination) visit(d *examinedDir, do func(fd int) error) {
 	x.finish(d)
 }
 
-// list finds the names in d. When nothing was added, removed or renamed since
-// they were cached they are taken from there.
-func (x *examination) list(w *worker, fd int, d *examinedDir) error {
-	var same bool
-	if d.records, same = d.cached.records(); same && d.cached.stamp == d.seen.stamp && x.content != ContentAll {
-		d.known.Store(true)
-		return nil
-	}
-	known := d.records
-	var err error
-	if d.records, err = x.names(w, fd); err != nil {
-		return closedError("list", d.rel, &d.seen, err)
-	}
-	for i := range d.records {
-		name := d.records[i].name
+// recall takes over what is known of entries. Both are sorted by name.
+func recall(records, known []record) {
+	for i := range records {
+		name := records[i].name
 		for len(known) > 0 && known[0].name < name {
 			known = known[1:]
 		}
 		if len(known) > 0 && known[0].name == name {
-			d.records[i] = known[0]
+			records[i] = known[0]
 		}
 	}
-	return nil
 }
 
 func (x *examination) names(w *worker, fd int) ([]record, error) {
@@ -206,7 +205,7 @@ func (x *examination) look(w *worker, fd int, d *examinedDir, records []record) 
 func (x *examination) part(w *worker, d *examinedDir, records []record) {
 	d.todo.Add(1)
 	w.crew.add(func(w *worker) {
-		x.visit(d, func(fd int) error { return x.look(w, fd, d, records) })
+		x.visit(d, unix.O_PATH, func(fd int) error { return x.look(w, fd, d, records) })
 	})
 }
 
