@@ -26,9 +26,10 @@ import (
 
 // operations are what a helper can be asked for.
 var operations = map[string]operation{
-	"check": serve(checkInside),
-	"copy":  serve(copyInside),
-	"give":  serve(giveInside),
+	"check":   serve(checkInside),
+	"copy":    serve(copyInside),
+	"examine": serve(examineInside),
+	"give":    serve(giveInside),
 }
 
 // An operation reads its options, works, and writes its answer.

@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -54,13 +53,11 @@ type Survey struct {
 	Special, Setuid Paths   // FIFOs, sockets and devices; files with a set-user-ID bit
 
 	CacheError string // why the cache could not be written: the next survey will take longer. Empty: it is up to date
-
-	newest string // path of what was changed last
 }
 
 // An Owner is a pair of ids of the host that entries of a tree belong to.
 type Owner struct {
-	UID, GID uint32
+	UID, GID uint32 // 65534 (nobody) also for what SurveyOptions.Helper had to read, and saw no id of
 	Path     string // the first of them
 
 	// Closed is the first of them that others may not use: a file that they
@@ -76,82 +73,62 @@ type Owner struct {
 // ErrChanged. What is mounted below source is unix.EXDEV; what the caller may not
 // read fs.ErrPermission, unless o.Helper can. Both name the path in source.
 func Examine(ctx context.Context, source string, o SurveyOptions) (*Survey, error) {
-	s, err := examine(ctx, source, o)
+	s, err := examine(ctx, time.Now(), source, o)
 	if err != nil {
 		return nil, fmt.Errorf("examine %s: %w", source, err)
 	}
 	return s, nil
 }
 
-func examine(ctx context.Context, source string, o SurveyOptions) (*Survey, error) {
-	source, err := filepath.Abs(source)
-	if err != nil {
+func examine(ctx context.Context, now time.Time, source string, o SurveyOptions) (*Survey, error) {
+	var err error
+	if source, err = filepath.Abs(source); err != nil {
 		return nil, err
 	}
+	if o.Cache != "" {
+		if o.Cache, err = filepath.Abs(o.Cache); err != nil {
+			return nil, err
+		}
+	}
+	s, err := examineHere(ctx, now, source, o)
+	if unreadable(err) && len(o.Helper) > 0 {
+		return examineInNamespace(ctx, now, source, o)
+	}
+	return s, err
+}
+
+// examineHere examines what this process may read. Both paths are absolute, for
+// it may be another one than the caller's.
+func examineHere(ctx context.Context, now time.Time, source string, o SurveyOptions) (*Survey, error) {
 	root, err := os.OpenFile(source, unix.O_PATH|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return nil, sourceError("open", ".", errnoOf(err))
 	}
 	defer root.Close()
-	s, settled, err := walkOnce(ctx, root, o)
-	if err != nil || settled {
-		return s, err
+	x := newExamination(ctx, root, now, o)
+	s, err := x.survey()
+	if err == nil && x.total.newest >= x.settled {
+		err = sameAgain(ctx, root, now, s.State)
 	}
-	// Something was changed so shortly before the walk began that it may
-	// have been changed while it went on: only if everything is the same
-	// now, there was a moment, between the two walks, when all of it was so.
-	again, _, err := walkOnce(ctx, root, SurveyOptions{Content: ContentNone, Workers: o.Workers})
 	if err != nil {
 		return nil, err
-	}
-	if again.State != s.State {
-		return nil, sourceError("examine", again.newest, ErrChanged)
-	}
-	return s, nil
-}
-
-// racy is how long an entry must not have been changed for its ctime to be
-// trusted. A file system takes its time from a clock that goes in steps, of 2 s
-// with some: what is changed twice within one of them has the same times.
-const racy = 2 * time.Second
-
-// walkOnce examines a tree. settled is false if the latest change is so recent
-// that it may have been made during the walk.
-func walkOnce(ctx context.Context, root *os.File, o SurveyOptions) (s *Survey, settled bool, err error) {
-	x := &examination{ctx: ctx, root: int(root.Fd()), content: o.Content, links: map[fileID]*linkedFile{}}
-	// Before the first look: what looks older than this later, did not change
-	// since.
-	x.settled = time.Now().Add(-racy).UnixNano()
-	d := &examinedDir{rel: "."}
-	if d.seen, err = sightOpen(x.root); err != nil {
-		return nil, false, sourceError("look at", ".", err)
-	}
-	if o.Content == ContentNone {
-		o.Cache = ""
-	}
-	x.cache = openCache(o.Cache, root.Name(), d.seen.ino)
-	d.cached = x.cache.dirs[d.seen.ino]
-	if err := x.run(o.workers(), d); err != nil {
-		return nil, false, err
-	}
-	return x.survey(d), x.total.newest < x.settled, nil
-}
-
-func (x *examination) survey(root *examinedDir) *Survey {
-	s := &Survey{
-		State:   sha256.Sum256(append(appendState(nil, "", root.seen.mode, &root.seen.stamp), root.state[:]...)),
-		Entries: x.total.entries, Bytes: x.total.bytes, Read: x.total.read,
-		Owners:  x.total.sortedOwners(),
-		Special: x.total.special, Setuid: x.total.setuid,
-		newest: x.total.newestPath,
-	}
-	if x.content != ContentNone {
-		s.Digest = rootDigest(root.seen.mode, &root.content)
 	}
 	if err := x.cache.save(); err != nil {
 		s.CacheError = err.Error()
 	}
-	return s
+	return s, nil
+}
+
+// sameAgain is asked when something was changed so shortly before a walk began
+// that it may have been changed while it went on. Only if everything is the same
+// now, there was a moment, between the two walks, when all of it was so.
+func sameAgain(ctx context.Context, root *os.File, now time.Time, state [32]byte) error {
+	x := newExamination(ctx, root, now, SurveyOptions{Content: ContentNone})
+	s, err := x.survey()
+	if err == nil && s.State != state {
+		return sourceError("examine", x.total.newestPath, ErrChanged)
+	}
+	return err
 }
 
 func (o SurveyOptions) workers() int {

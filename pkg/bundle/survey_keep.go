@@ -7,8 +7,6 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
-
-	"golang.org/x/sys/unix"
 )
 
 // keep takes in what became known of d. Directories in which all is as it was
@@ -57,13 +55,14 @@ func bit(set bool) byte {
 // It is not synced: what a power loss leaves of it has another checksum, is as
 // none, and the next survey reads everything once more. Nor is the name that it
 // is written under a new one each time: so a crash leaves one file, which the
-// next survey overwrites. If two write it at once, the checksum tells.
+// next survey removes. If two write it at once, the checksum tells.
 func (c *surveyCache) save() error {
 	if c.path == "" || !c.stale && len(c.blocks) == len(c.dirs) {
 		return nil
 	}
 	aside := c.path + ".new"
-	file, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
+	_ = os.Remove(aside) // mostly there is none, and the next call tells of what stays
+	file, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}

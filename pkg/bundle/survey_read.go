@@ -43,7 +43,7 @@ func (x *examination) learn(w *worker, fd int, d *examinedDir, r *record, s *sig
 	case unix.S_IFREG:
 		err = x.learnFile(w, fd, r, s, t)
 	case unix.S_IFLNK:
-		if r.keep || x.content == ContentNone {
+		if r.keep || x.Content == ContentNone {
 			return nil
 		}
 		r.digest, err = readLink(fd, r.name, s)
@@ -70,7 +70,7 @@ func (x *examination) learnFile(w *worker, fd int, r *record, s *sighting, t *ta
 	if first {
 		t.bytes += s.size
 	}
-	if r.keep || x.content == ContentNone {
+	if r.keep || x.Content == ContentNone {
 		return nil
 	}
 	if shared == nil {
@@ -88,7 +88,7 @@ func (x *examination) learnFile(w *worker, fd int, r *record, s *sighting, t *ta
 func (x *examination) readFile(w *worker, dir int, name string, s *sighting, t *tally) (sum [sha256.Size]byte, err error) {
 	fd, err := openQuietly(dir, name, unix.O_RDONLY|unix.O_NONBLOCK|unix.O_NOATIME)
 	if err != nil {
-		return sum, vanished(err)
+		return sum, becameOther(err)
 	}
 	defer unix.Close(fd)
 	if err := unchanged(fd, s); err != nil {
@@ -138,7 +138,7 @@ func readLink(dir int, name string, s *sighting) ([sha256.Size]byte, error) {
 	target := make([]byte, unix.PathMax)
 	n, err := unix.Readlinkat(dir, name, target)
 	if err != nil {
-		return [sha256.Size]byte{}, vanished(err)
+		return [sha256.Size]byte{}, becameOther(err)
 	}
 	return sha256.Sum256(target[:n]), nil
 }

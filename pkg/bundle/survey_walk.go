@@ -2,34 +2,14 @@ package bundle
 
 import (
 	"cmp"
-	"context"
 	"crypto/sha256"
 	"errors"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 )
-
-// An examination is one walk through a tree. Each task has one directory open,
-// and at most one file in it, for as long as it runs; so the number of open
-// files depends on the number of workers alone, whatever the tree is like.
-type examination struct {
-	ctx     context.Context
-	root    int // the directory, opened with O_PATH
-	content Content
-	settled int64 // what has a ctime before is known to have been so when the walk began
-	cache   *surveyCache
-
-	ended atomic.Bool
-
-	mu    sync.Mutex
-	err   error
-	total tally
-	links map[fileID]*linkedFile
-}
 
 // An examinedDir is a directory of which something is still to be done.
 type examinedDir struct {
@@ -67,46 +47,16 @@ func (d *examinedDir) path(name string) string {
 	return d.rel + "/" + name
 }
 
-// run walks from root, which looks as seen says.
-func (x *examination) run(workers int, root *examinedDir) error {
-	x.total = tally{owners: map[[2]uint32]*Owner{}, newest: root.seen.ctime, newestPath: "."}
-	x.total.own(root, ".", &root.seen)
-	root.todo.Store(1)
-	runCrew(workers, x.enter(root))
-	return x.err
-}
-
-// over tells why nothing that is done now matters any more; nil: it does.
-func (x *examination) over() error {
-	if err := x.ctx.Err(); err != nil {
-		x.fail(err)
-	}
-	if !x.ended.Load() {
-		return nil
-	}
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.err
-}
-
-func (x *examination) fail(err error) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.ended.Swap(true) {
-		x.err = err
-	}
-}
-
 // enter is the first task in a directory. When nothing was added, removed or
 // renamed since its names were cached, they are taken from there, and it needs
 // no more than a descriptor to look relative to.
 func (x *examination) enter(d *examinedDir) task {
 	return func(w *worker) {
 		known, ok := d.cached.records()
-		if ok && d.cached.complete && d.cached.stamp == d.seen.stamp && x.content != ContentAll {
+		if ok && d.cached.complete && d.cached.stamp == d.seen.stamp && x.Content != ContentAll {
 			d.known.Store(true)
 			d.records = known
-			x.visit(d, unix.O_PATH, func(fd int) error { return x.look(w, fd, d, known) })
+			x.visit(d, unix.O_PATH, func(fd int) error { return x.lookAll(w, fd, d, known) })
 			return
 		}
 		x.visit(d, unix.O_RDONLY|unix.O_NOATIME, func(fd int) error {
@@ -115,7 +65,7 @@ func (x *examination) enter(d *examinedDir) task {
 				return closedError("list", d.rel, &d.seen, err)
 			}
 			recall(d.records, known)
-			return x.look(w, fd, d, d.records)
+			return x.lookAll(w, fd, d, d.records)
 		})
 	}
 }
@@ -126,9 +76,9 @@ func (x *examination) visit(d *examinedDir, flags uint64, do func(fd int) error)
 	if x.over() != nil {
 		return
 	}
-	fd, err := openQuietly(x.root, d.rel, flags|unix.O_DIRECTORY)
+	fd, err := openQuietly(int(x.root.Fd()), d.rel, flags|unix.O_DIRECTORY)
 	if err != nil {
-		x.fail(closedError("open", d.rel, &d.seen, vanished(err)))
+		x.fail(closedError("open", d.rel, &d.seen, becameOther(err)))
 		return
 	}
 	defer unix.Close(fd)
@@ -179,8 +129,8 @@ func (x *examination) names(w *worker, fd int) ([]record, error) {
 // worker without one, if they are only looked at.
 const partSize = 64
 
-// look sees to some of the entries of d, which is open as fd.
-func (x *examination) look(w *worker, fd int, d *examinedDir, records []record) error {
+// lookAll sees to some of the entries of d, which is open as fd.
+func (x *examination) lookAll(w *worker, fd int, d *examinedDir, records []record) error {
 	var t tally
 	for i := 0; i < len(records); i++ {
 		if err := x.over(); err != nil {
@@ -205,20 +155,20 @@ func (x *examination) look(w *worker, fd int, d *examinedDir, records []record) 
 func (x *examination) part(w *worker, d *examinedDir, records []record) {
 	d.todo.Add(1)
 	w.crew.add(func(w *worker) {
-		x.visit(d, unix.O_PATH, func(fd int) error { return x.look(w, fd, d, records) })
+		x.visit(d, unix.O_PATH, func(fd int) error { return x.lookAll(w, fd, d, records) })
 	})
 }
 
 func (x *examination) entry(w *worker, fd int, d *examinedDir, r *record, t *tally) error {
-	s, err := sight(fd, r.name)
+	s, err := x.look(func() (sighting, error) { return sight(fd, r.name) })
 	switch {
 	case errors.Is(err, unix.EACCES): // what is closed is the directory
 		return closedError("search", d.rel, &d.seen, err)
 	case err != nil:
-		return sourceError("look at", d.path(r.name), vanished(err))
+		return sourceError("look at", d.path(r.name), becameOther(err))
 	}
 	t.count(d, r.name, &s)
-	known := r.keep && r.stamp == s.stamp && x.content != ContentAll
+	known := r.keep && r.stamp == s.stamp && x.Content != ContentAll
 	if r.keep && !known {
 		d.known.Store(false)
 	}
@@ -237,7 +187,7 @@ func (x *examination) entry(w *worker, fd int, d *examinedDir, r *record, t *tal
 // holds looked at, and may be the last one that its parent waited for.
 func (x *examination) finish(d *examinedDir) {
 	for ; d != nil && d.todo.Add(-1) == 0; d = d.parent {
-		d.sum(x.content)
+		d.sum(x.Content)
 		x.cache.keep(d, x.settled)
 		d.records = nil
 	}
@@ -262,14 +212,4 @@ func (d *examinedDir) sum(how Content) {
 	}
 	content.Sum(d.content[:0])
 	state.Sum(d.state[:0])
-}
-
-// vanished takes what is no more, or no more what it was, for a change.
-func vanished(err error) error {
-	for _, errno := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP, unix.ESTALE} {
-		if errors.Is(err, errno) {
-			return ErrChanged
-		}
-	}
-	return err
 }

@@ -1,0 +1,128 @@
+package bundle
+
+import (
+	"context"
+	"crypto/sha256"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// An examination is one walk through a tree. Each task has one directory open,
+// and at most one file in it, for as long as it runs; so the number of open
+// files depends on the number of workers alone, whatever the tree is like.
+type examination struct {
+	SurveyOptions
+	ctx   context.Context
+	root  *os.File // opened with O_PATH
+	cache *surveyCache
+
+	// What has a ctime before settled is known to have been so when the walk
+	// began. What has one after fresh is looked at with patience.
+	settled, fresh int64 // nanoseconds since 1970
+
+	ended atomic.Bool
+
+	mu    sync.Mutex
+	err   error
+	total tally
+	links map[fileID]*linkedFile
+}
+
+// racy is how long an entry must not have been changed for its ctime to be
+// trusted. A file system takes its time from a clock that goes in steps, of 2 s
+// with some: what is changed twice within one of them has the same times. On a
+// network file system the server's clock may be as much behind.
+const racy = 2 * time.Second
+
+// newExamination is called before the first look at the tree: what looks older
+// than now did not change since.
+func newExamination(ctx context.Context, root *os.File, now time.Time, o SurveyOptions) *examination {
+	return &examination{
+		SurveyOptions: o, ctx: ctx, root: root, cache: &surveyCache{},
+		settled: now.Add(-racy).UnixNano(), fresh: now.Add(-tick).UnixNano(),
+		total: tally{owners: map[[2]uint32]*Owner{}},
+		links: map[fileID]*linkedFile{},
+	}
+}
+
+// survey walks through the tree, and tells what it found.
+func (x *examination) survey() (*Survey, error) {
+	d := &examinedDir{rel: "."}
+	var err error
+	if d.seen, err = x.look(func() (sighting, error) { return sightOpen(int(x.root.Fd())) }); err != nil {
+		return nil, sourceError("look at", ".", err)
+	}
+	if x.Content != ContentNone {
+		x.cache = openCache(x.Cache, x.root.Name(), d.seen.ino)
+	}
+	d.cached = x.cache.dirs[d.seen.ino]
+	d.todo.Store(1)
+	x.total.own(d, ".", &d.seen)
+	x.total.newest, x.total.newestPath = d.seen.ctime, "."
+	runCrew(x.workers(), x.enter(d))
+	if x.err != nil {
+		return nil, x.err
+	}
+	return x.told(d), nil
+}
+
+func (x *examination) told(root *examinedDir) *Survey {
+	s := &Survey{
+		State:   sha256.Sum256(append(appendState(nil, "", root.seen.mode, &root.seen.stamp), root.state[:]...)),
+		Entries: x.total.entries, Bytes: x.total.bytes, Read: x.total.read,
+		Owners:  x.total.sortedOwners(),
+		Special: x.total.special, Setuid: x.total.setuid,
+	}
+	if x.Content != ContentNone {
+		s.Digest = rootDigest(root.seen.mode, &root.content)
+	}
+	return s
+}
+
+// over tells why nothing that is done now matters any more; nil: it does.
+func (x *examination) over() error {
+	if err := x.ctx.Err(); err != nil {
+		x.fail(err)
+	}
+	if !x.ended.Load() {
+		return nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.err
+}
+
+func (x *examination) fail(err error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.ended.Swap(true) {
+		x.err = err
+	}
+}
+
+// tick is more than the steps in which Linux counts the time of a change: one of
+// its timer, of at most 10 ms, before 6.13 (multigrain timestamps).
+const tick = 20 * time.Millisecond
+
+// look looks at an entry, and again after a tick if it was changed just now:
+// until then another change might leave no trace.
+func (x *examination) look(see func() (sighting, error)) (sighting, error) {
+	s, err := see()
+	for range 10 {
+		if err != nil || s.ctime < x.fresh || time.Now().UnixNano() > s.ctime+int64(tick) {
+			return s, err
+		}
+		select {
+		case <-time.After(tick):
+		case <-x.ctx.Done():
+			return s, x.ctx.Err()
+		}
+		before := s.stamp
+		if s, err = see(); err == nil && s.stamp == before { // even if its time is in the future
+			return s, nil
+		}
+	}
+	return s, ErrChanged
+}
