@@ -53,7 +53,7 @@ A systemd user service runs it; the other commands ask the one that runs.`,
 	command.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), statusCommand(),
 		startCommand(), stopCommand(), restartCommand(), reloadCommand(),
-		logsCommand(), reapCommand(), versionCommand(),
+		logsCommand(), digestCommand(), reapCommand(), versionCommand(),
 	)
 	command.AddCommand(hiddenCommands()...)
 	return command
