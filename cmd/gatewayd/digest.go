@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -32,16 +34,32 @@ Of a bundle it is the rootfs that counts.`,
 	}
 }
 
-// digest trusts no cache: it is what others are compared with.
 func digest(ctx context.Context, w io.Writer, path string) error {
-	survey, err := bundle.Examine(ctx, path, bundle.SurveyOptions{
-		Content: bundle.ContentAll,
-		IDs:     bundle.SingleID(os.Geteuid(), os.Getegid()),
-		Helper:  []string{"/proc/self/exe", "stage"},
-	})
+	survey, err := examineWhole(ctx, path)
 	if err != nil {
 		return err
 	}
 	_, err = fmt.Fprintln(w, survey.Digest)
 	return err
+}
+
+// examineWhole trusts no cache: others are compared with what it finds. Where
+// the user alone is not let in, as by what an image's own users own and no one
+// else may read, the user's subordinate ids may be.
+func examineWhole(ctx context.Context, path string) (*bundle.Survey, error) {
+	options := bundle.SurveyOptions{
+		Content: bundle.ContentAll,
+		IDs:     bundle.SingleID(os.Geteuid(), os.Getegid()),
+		Helper:  []string{"/proc/self/exe", "stage"},
+	}
+	survey, err := bundle.Examine(ctx, path, options)
+	if !errors.Is(err, fs.ErrPermission) {
+		return survey, err
+	}
+	ids, noRange := bundle.SubordinateIDs(os.Geteuid(), os.Getegid())
+	if noRange != nil {
+		return nil, err // about the path, which is what was asked for
+	}
+	options.IDs = ids
+	return bundle.Examine(ctx, path, options)
 }
