@@ -1,7 +1,9 @@
 package bundle
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -12,6 +14,9 @@ const (
 	// container nested deeper than its share of them is moved up (see moveUp).
 	maxOpenDirs = 128
 
+	// minLevels are the top directory and one in it.
+	minLevels = 2
+
 	// maxPasses bounds the race with a process that makes entries while we
 	// remove them.
 	maxPasses = 16
@@ -19,6 +24,10 @@ const (
 	// maxWaiting bounds the subdirectories that are known of one directory at a
 	// time, about: the rest is listed when these are gone.
 	maxWaiting = 256
+
+	// maxListed bounds the entries that are known of one directory at a time,
+	// about, and minSorted is how many make it worth the while to sort them.
+	maxListed, minSorted = 32 << 10, 1000
 
 	// soloTasks are done before others are woken to help: an overlay that
 	// nobody wrote to has three directories.
@@ -61,7 +70,6 @@ type branch struct {
 
 // erase removes the entry now of dir, known to the user by its path.
 func (e *eraser) erase(dir int, now, known string) {
-	e.levels = max(maxOpenDirs/e.workers, 2)
 	root := &branch{fd: dir}
 	root.tasks.Store(2) // never done: it is the caller's
 	root.wide.Store(true)
@@ -127,11 +135,7 @@ func (e *eraser) empty(w *worker, b *branch) {
 func (e *eraser) unlinkFiles(w *worker, b *branch) (dirs []string, more bool) {
 	var entries []entry
 	for len(dirs) < maxWaiting {
-		var err error
-		entries, err = list(b.fd, w.buffer(listSize), entries[:0])
-		if err != nil {
-			e.fail("list", b, "", err)
-		}
+		entries = e.list(w, b, entries[:0])
 		if len(entries) == 0 {
 			return dirs, false
 		}
@@ -148,6 +152,27 @@ func (e *eraser) unlinkFiles(w *worker, b *branch) (dirs []string, more bool) {
 		}
 	}
 	return dirs, true
+}
+
+// list returns some next entries of b, or none at the end. Many are sorted by
+// inode: ext4 lists a directory by the hashes of the names, and would go to and
+// fro between the blocks in which it keeps inodes.
+func (e *eraser) list(w *worker, b *branch, entries []entry) []entry {
+	for len(entries) < maxListed {
+		known := len(entries)
+		var err error
+		entries, err = list(b.fd, w.buffer(listSize), entries)
+		if err != nil {
+			e.fail("list", b, "", err)
+		}
+		if len(entries) == known {
+			break
+		}
+	}
+	if len(entries) > minSorted {
+		slices.SortFunc(entries, func(x, y entry) int { return cmp.Compare(x.ino, y.ino) })
+	}
+	return entries
 }
 
 // leave ends a task for b. With the last one its directory goes, which ends a

@@ -18,10 +18,11 @@ var errChanging = errors.New("changes while it is removed")
 
 // failures are what a removal leaves.
 type failures struct {
-	mu     sync.Mutex
-	named  []*fs.PathError
-	more   int  // beyond maxErrors
-	denied bool // one of them was for want of a right
+	mu      sync.Mutex
+	named   []*fs.PathError
+	more    int  // beyond maxErrors
+	denied  bool // one of those was for want of a right
+	crowded bool // one of all was for want of descriptors
 }
 
 // fail notes that the entry name of b stays, or b itself for "".
@@ -30,9 +31,10 @@ func (e *eraser) fail(op string, b *branch, name string, err error) {
 	f := &e.failures
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.denied = f.denied || errors.Is(err, fs.ErrPermission)
+	f.crowded = f.crowded || errors.Is(err, unix.EMFILE) || errors.Is(err, unix.ENFILE)
 	if len(f.named) == maxErrors {
 		f.more++
+		f.denied = f.denied || errors.Is(err, fs.ErrPermission)
 		return
 	}
 	f.named = append(f.named, &fs.PathError{Op: op, Path: b.path(name), Err: explain(b.fd, name, err)})
@@ -46,7 +48,7 @@ func (f *failures) err() error {
 		errs = append(errs, err)
 	}
 	if f.more > 0 {
-		errs = append(errs, fmt.Errorf("and %d errors more", f.more))
+		errs = append(errs, &moreErrors{f.more, f.denied})
 	}
 	return errors.Join(errs...)
 }
@@ -69,4 +71,19 @@ func (b *branch) path(name string) string {
 		path.WriteString(names[i])
 	}
 	return path.String()
+}
+
+// A moreErrors stands for those that are not named.
+type moreErrors struct {
+	count  int
+	denied bool
+}
+
+func (e *moreErrors) Error() string { return fmt.Sprintf("and %d errors more", e.count) }
+
+func (e *moreErrors) Unwrap() error {
+	if e.denied {
+		return fs.ErrPermission
+	}
+	return nil
 }

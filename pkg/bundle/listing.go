@@ -13,6 +13,7 @@ import (
 type entry struct {
 	name string
 	kind uint8 // DT_DIR, DT_REG …; DT_UNKNOWN where the file system does not say
+	ino  uint64
 }
 
 // listSize is what one call of getdents64(2) may fill: some thousand entries.
@@ -42,12 +43,13 @@ func list(dir int, buf []byte, entries []entry) ([]entry, error) {
 // other.
 func parseEntries(buf []byte, entries []entry) []entry {
 	const lengthAt, kindAt, nameAt = unsafe.Offsetof(unix.Dirent{}.Reclen), unsafe.Offsetof(unix.Dirent{}.Type), unsafe.Offsetof(unix.Dirent{}.Name)
+	const inoAt = unsafe.Offsetof(unix.Dirent{}.Ino)
 	for len(buf) > int(nameAt) {
 		record := buf[:binary.NativeEndian.Uint16(buf[lengthAt:])]
 		buf = buf[len(record):]
 		name, _, _ := bytes.Cut(record[nameAt:], []byte{0})
 		if s := string(name); s != "." && s != ".." {
-			entries = append(entries, entry{name: s, kind: record[kindAt]})
+			entries = append(entries, entry{name: s, kind: record[kindAt], ino: binary.NativeEndian.Uint64(record[inoAt:])})
 		}
 	}
 	return entries

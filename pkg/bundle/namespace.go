@@ -30,6 +30,7 @@ var operations = map[string]operation{
 	"copy":    serve(copyInside),
 	"examine": serve(examineInside),
 	"give":    serve(giveInside),
+	"remove":  serve(removeInside),
 }
 
 // An operation reads its options, works, and writes its answer.

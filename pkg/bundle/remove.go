@@ -98,13 +98,26 @@ func (r removal) rename(aside string) error {
 
 // remove removes what is named now in the directory.
 func (r removal) remove(now string) error {
-	e := &eraser{ctx: r.ctx, workers: workersOf(r.o.Workers)}
-	e.erase(r.fd, now, filepath.Join(r.dir, r.name))
-	err := errors.Join(e.failures.err(), r.ctx.Err())
+	err := r.removeHere(now)
+	if errors.Is(err, fs.ErrPermission) && r.ctx.Err() == nil && r.o.furtherIDs() {
+		err = r.removeInNamespace(now, err)
+	}
 	if err != nil && now != r.name {
 		err = fmt.Errorf("left in %s: %w", filepath.Join(r.dir, now), err)
 	}
 	return err
+}
+
+// removeHere removes as the user that this process is.
+func (r removal) removeHere(now string) error {
+	workers := workersOf(r.o.Workers)
+	e := &eraser{ctx: r.ctx, workers: workers, levels: max(maxOpenDirs/workers, minLevels)}
+	e.erase(r.fd, now, filepath.Join(r.dir, r.name))
+	if e.crowded { // for want of descriptors: with as few as can be
+		e = &eraser{ctx: r.ctx, workers: 1, levels: minLevels}
+		e.erase(r.fd, now, filepath.Join(r.dir, r.name))
+	}
+	return errors.Join(e.failures.err(), r.ctx.Err())
 }
 
 // asideName is the same for each call, so that a later one finds it. A name for
