@@ -66,7 +66,10 @@ func crossing() []error {
 }
 
 func TestErrorsCrossTheProcessBoundary(t *testing.T) {
-	targets := append([]error{unix.EACCES, unix.EPERM, unix.EBUSY, unix.ENOSPC, unix.EXDEV, unix.EEXIST}, sentinels...)
+	targets := []error{
+		unix.EACCES, unix.EPERM, unix.EBUSY, unix.ENOSPC, unix.EXDEV, fs.ErrPermission, fs.ErrExist, context.Canceled,
+		ErrSpecialFile, ErrChanged, ErrTooLarge, ErrUnmapped, ErrNoRange, ErrRefused,
+	}
 	for i, want := range crossing() {
 		t.Run(strings.ReplaceAll(want.Error(), "/", " "), func(t *testing.T) {
 			o := helperOptions()
