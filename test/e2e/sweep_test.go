@@ -6,6 +6,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 // What no sweep can remove, such as a mount that somebody left in a tree, is
@@ -13,13 +15,17 @@ import (
 func TestStatusShowsWhatTheSweepLeft(t *testing.T) {
 	i := newSystemInstance(t)
 	i.configure(serving)
-	tree := filepath.Join(i.state, "rootfs", "web-1-aaaaaaaaaa")
-	mounted := filepath.Join(tree, "mnt")
+	rootfs := filepath.Join(i.state, "rootfs")
+	mounted := filepath.Join(rootfs, "web-1-aaaaaaaaaa", "mnt")
+	aside := filepath.Join(rootfs, bundle.RemovingPrefix+"web-1-aaaaaaaaaa", "mnt") // where it went with its tree
 	mustMkdir(t, mounted, 0o755)
 	if err := syscall.Mount("none", mounted, "tmpfs", 0, "size=1m"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = syscall.Unmount(mounted, syscall.MNT_DETACH) })
+	t.Cleanup(func() {
+		_ = syscall.Unmount(mounted, syscall.MNT_DETACH)
+		_ = syscall.Unmount(aside, syscall.MNT_DETACH)
+	})
 	i.mustStart()
 	if err := errors.Join(
 		contains(i.must("status"), "left by an earlier gatewayd"), contains(i.must("status"), "not cleaned: sweep web-1-aaaaaaaaaa"),
@@ -28,7 +34,7 @@ func TestStatusShowsWhatTheSweepLeft(t *testing.T) {
 		t.Error(err)
 	}
 	i.mustStop()
-	if err := syscall.Unmount(mounted, 0); err != nil {
+	if err := syscall.Unmount(aside, 0); err != nil {
 		t.Fatal(err)
 	}
 	i.mustStart()
