@@ -56,7 +56,7 @@ func examineWhole(ctx context.Context, path string) (*bundle.Survey, error) {
 	if !errors.Is(err, fs.ErrPermission) {
 		return survey, err
 	}
-	ids, noRange := bundle.SubordinateIDs(os.Geteuid(), os.Getegid())
+	ids, noRange := bundle.SubordinateIDs(os.Geteuid(), os.Geteuid(), os.Getegid())
 	if noRange != nil {
 		return nil, err // about the path, which is what was asked for
 	}

@@ -31,7 +31,7 @@ func (h *Host) idMap(ctx context.Context, g config.Gateway) (bundle.IDMap, error
 	if g.Staging.IDs != "range" {
 		return bundle.SingleID(uid, gid), nil
 	}
-	ids, err := bundle.SubordinateIDs(uid, gid)
+	ids, err := bundle.SubordinateIDs(os.Geteuid(), uid, gid)
 	if err != nil {
 		return ids, err
 	}
@@ -51,7 +51,7 @@ func (h *Host) idMap(ctx context.Context, g config.Gateway) (bundle.IDMap, error
 // the user's subordinate ids, if there are any.
 func (h *Host) removal() bundle.RemoveOptions {
 	uid, gid := h.ids()
-	if ids, err := bundle.SubordinateIDs(uid, gid); err == nil {
+	if ids, err := bundle.SubordinateIDs(os.Geteuid(), uid, gid); err == nil {
 		return bundle.RemoveOptions{IDs: ids, Helper: helper}
 	}
 	return bundle.RemoveOptions{}

@@ -137,7 +137,7 @@ func asRangeUser(t *testing.T) bool {
 // rangeIDs are those of a user with subordinate ids.
 func rangeIDs(t *testing.T) IDMap {
 	t.Helper()
-	ids, err := SubordinateIDs(os.Getuid(), os.Getgid())
+	ids, err := SubordinateIDs(os.Getuid(), os.Getuid(), os.Getgid())
 	must(t, err)
 	return ids
 }

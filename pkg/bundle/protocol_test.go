@@ -249,7 +249,7 @@ func TestHelperIsKilledBeforeItIsMapped(t *testing.T) {
 
 // beParent waits for a helper that hangs, with ids of a range.
 func beParent(started string) error {
-	ids, err := SubordinateIDs(os.Getuid(), os.Getgid())
+	ids, err := SubordinateIDs(os.Getuid(), os.Getuid(), os.Getgid())
 	if err != nil {
 		return err
 	}

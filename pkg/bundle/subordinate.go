@@ -22,9 +22,9 @@ const (
 )
 
 // SubordinateIDs maps 0 of the container to uid and gid, and 1 and up to the
-// ids that /etc/subuid and /etc/subgid give to the user uid, one range behind
-// the other in their order. For root 0 is the first id of its range: no id of a
-// container is root's own.
+// ids that /etc/subuid and /etc/subgid give to the user owner, one range behind
+// the other in their order. A user maps 0 to its own ids; root to any but its
+// own, since no id of a container is the host's root.
 //
 // Of the files' ranges only what is fit for use is taken: none begins at 0, no
 // id is mapped twice, and what is not two numbers within 32 bits is not taken
@@ -35,13 +35,16 @@ const (
 // asked, and a user's name is known from /etc/passwd alone: one that comes from a
 // directory service needs entries by number. Whether the ids can be had CheckIDs
 // tells.
-func SubordinateIDs(uid, gid int) (IDMap, error) {
-	return subordinates{"/etc/subuid", "/etc/subgid", userName(uid)}.ids(uid, gid)
+func SubordinateIDs(owner, uid, gid int) (IDMap, error) {
+	return subordinates{"/etc/subuid", "/etc/subgid", userName(owner), owner}.ids(uid, gid)
 }
 
-// subordinates are the files that give subordinate ids, and the user's name in
-// them. Empty: it has none.
-type subordinates struct{ uidFile, gidFile, name string }
+// subordinates are the files that give subordinate ids, and whose in them.
+type subordinates struct {
+	uidFile, gidFile string
+	name             string // empty: the user has none
+	owner            int
+}
 
 func userName(uid int) string {
 	u, err := user.LookupId(strconv.Itoa(uid))
@@ -52,23 +55,24 @@ func userName(uid int) string {
 }
 
 func (s subordinates) ids(uid, gid int) (IDMap, error) {
-	uids, uidErr := s.ranges(s.uidFile, uid, uid)
-	gids, gidErr := s.ranges(s.gidFile, uid, gid)
+	if uid <= 0 || gid <= 0 {
+		return IDMap{}, fmt.Errorf("map 0:0 to %d:%d: a container is never root on the host", uid, gid)
+	}
+	uids, uidErr := s.ranges(s.uidFile, uid)
+	gids, gidErr := s.ranges(s.gidFile, gid)
 	if err := errors.Join(uidErr, gidErr); err != nil {
 		return IDMap{}, err
 	}
 	if len(uids) == 0 || len(gids) == 0 {
-		return IDMap{}, s.noRange(uid, len(uids) == 0, len(gids) == 0)
+		return IDMap{}, s.noRange(len(uids) == 0, len(gids) == 0)
 	}
-	if uid != 0 {
-		uids = slices.Insert(uids, 0, IDRange{Host: uint32(uid), Size: 1})
-		gids = slices.Insert(gids, 0, IDRange{Host: uint32(gid), Size: 1})
-	}
+	uids = slices.Insert(uids, 0, IDRange{Host: uint32(uid), Size: 1})
+	gids = slices.Insert(gids, 0, IDRange{Host: uint32(gid), Size: 1})
 	return IDMap{UIDs: laid(uids), GIDs: laid(gids)}, nil
 }
 
-// ranges returns what file gives to the user uid, without own.
-func (s subordinates) ranges(file string, uid, own int) ([]IDRange, error) {
+// ranges returns what file gives to the owner, without own.
+func (s subordinates) ranges(file string, own int) ([]IDRange, error) {
 	entries, err := readSubordinate(file)
 	if err != nil {
 		return nil, err
@@ -76,7 +80,7 @@ func (s subordinates) ranges(file string, uid, own int) ([]IDRange, error) {
 	var ranges []IDRange
 	taken := []IDRange{{Host: uint32(own), Size: 1}}
 	for _, e := range entries {
-		if !usable(e) || !s.of(e, uid) || len(ranges) >= maxLines {
+		if !usable(e) || !s.of(e) || len(ranges) >= maxLines {
 			continue
 		}
 		for _, r := range without(IDRange{Host: uint32(e.SubID), Size: uint32(e.Count)}, taken) {
@@ -87,8 +91,8 @@ func (s subordinates) ranges(file string, uid, own int) ([]IDRange, error) {
 }
 
 // of reports whether e is the user's. An entry names him or his number.
-func (s subordinates) of(e subid.SubID, uid int) bool {
-	return e.Name == s.name && s.name != "" || e.Name == strconv.Itoa(uid)
+func (s subordinates) of(e subid.SubID) bool {
+	return e.Name == s.name && s.name != "" || e.Name == strconv.Itoa(s.owner)
 }
 
 // readSubordinate returns the entries of file; none of one that is absent.
@@ -151,14 +155,14 @@ func laid(ranges []IDRange) []IDRange {
 }
 
 // noRange says which file lacks whom, and the command that helps.
-func (s subordinates) noRange(uid int, uids, gids bool) error {
+func (s subordinates) noRange(uids, gids bool) error {
 	first, err := s.free()
 	if err != nil {
 		return err
 	}
 	name := s.name
 	if name == "" {
-		name = strconv.Itoa(uid)
+		name = strconv.Itoa(s.owner)
 	}
 	var files, flags string
 	for _, lack := range []struct {

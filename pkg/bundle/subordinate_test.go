@@ -17,7 +17,7 @@ import (
 func subordinateFiles(t testing.TB, uids, gids string) subordinates {
 	t.Helper()
 	dir := t.TempDir()
-	s := subordinates{filepath.Join(dir, "subuid"), filepath.Join(dir, "subgid"), "web"}
+	s := subordinates{filepath.Join(dir, "subuid"), filepath.Join(dir, "subgid"), "web", 1000}
 	must(t, os.WriteFile(s.uidFile, []byte(uids), 0o644), os.WriteFile(s.gidFile, []byte(gids), 0o644))
 	return s
 }
@@ -25,31 +25,41 @@ func subordinateFiles(t testing.TB, uids, gids string) subordinates {
 func TestSubordinateIDs(t *testing.T) {
 	for name, c := range map[string]struct {
 		file string
-		uid  int
 		want []IDRange
 	}{
-		"by name":   {"other:1:5\nweb:100000:65536\n", 1000, []IDRange{{0, 1000, 1}, {1, 100000, 65536}}},
-		"by number": {"1000:100000:65536", 1000, []IDRange{{0, 1000, 1}, {1, 100000, 65536}}},
-		"several": {"web:300:10\n1000:100:5\nweb:200:1", 1000,
+		"by name":   {"other:1:5\nweb:100000:65536\n", []IDRange{{0, 1000, 1}, {1, 100000, 65536}}},
+		"by number": {"1000:100000:65536", []IDRange{{0, 1000, 1}, {1, 100000, 65536}}},
+		"several": {"web:300:10\n1000:100:5\nweb:200:1",
 			[]IDRange{{0, 1000, 1}, {1, 300, 10}, {11, 100, 5}, {16, 200, 1}}},
-		"twice the same":  {"web:300:10\nweb:300:10\n", 1000, []IDRange{{0, 1000, 1}, {1, 300, 10}}},
-		"overlapping":     {"web:300:10\nweb:295:20\n", 1000, []IDRange{{0, 1000, 1}, {1, 300, 10}, {11, 295, 5}, {16, 310, 5}}},
-		"with own id":     {"web:990:20\n", 1000, []IDRange{{0, 1000, 1}, {1, 990, 10}, {11, 1001, 9}}},
-		"nothing but own": {"web:1000:1\nweb:7:1", 1000, []IDRange{{0, 1000, 1}, {1, 7, 1}}},
+		"twice the same":  {"web:300:10\nweb:300:10\n", []IDRange{{0, 1000, 1}, {1, 300, 10}}},
+		"overlapping":     {"web:300:10\nweb:295:20\n", []IDRange{{0, 1000, 1}, {1, 300, 10}, {11, 295, 5}, {16, 310, 5}}},
+		"with own id":     {"web:990:20\n", []IDRange{{0, 1000, 1}, {1, 990, 10}, {11, 1001, 9}}},
+		"nothing but own": {"web:1000:1\nweb:7:1", []IDRange{{0, 1000, 1}, {1, 7, 1}}},
 		"malformed around": {"web\nweb:\nweb:x:10\nweb:0:10\nweb:-5:10\nweb:5:-5\nweb:5:0\nweb:5:1e9\n:5:5\n\n# web:5:5\nweb:4294967295:1\n" +
-			"web:4294967290:10\nweb:5:4294967296\nweb:99999999999999999999:1\nweb:5:99999999999999999999\nweb:7:8:9\n", 1000,
+			"web:4294967290:10\nweb:5:4294967296\nweb:99999999999999999999:1\nweb:5:99999999999999999999\nweb:7:8:9\n",
 			[]IDRange{{0, 1000, 1}, {1, 7, 8}}},
-		"up to the last id": {"web:4294967294:1", 1000, []IDRange{{0, 1000, 1}, {1, math.MaxUint32 - 1, 1}}},
-		"more than an int":  {"web:2000:4000000000\nweb:1:10", 1000, []IDRange{{0, 1000, 1}, {1, 2000, math.MaxInt32 - 1}}},
-		"root":              {"web:100000:65536\nweb:7:3", 0, []IDRange{{0, 100000, 65536}, {65536, 7, 3}}},
+		"up to the last id": {"web:4294967294:1", []IDRange{{0, 1000, 1}, {1, math.MaxUint32 - 1, 1}}},
+		"more than an int":  {"web:2000:4000000000\nweb:1:10", []IDRange{{0, 1000, 1}, {1, 2000, math.MaxInt32 - 1}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			ids, err := subordinateFiles(t, c.file, c.file).ids(c.uid, c.uid)
+			ids, err := subordinateFiles(t, c.file, c.file).ids(1000, 1000)
 			must(t, err)
 			if diff := cmp.Diff(IDMap{c.want, c.want}, ids); diff != "" {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// Root's containers have another user as their 0, and root's ranges.
+func TestSubordinateIDsOfRoot(t *testing.T) {
+	s := subordinateFiles(t, "web:7:3\nroot:100000:65536", "0:200000:65536\n65532:5:5")
+	s.name, s.owner = "root", 0
+	ids, err := s.ids(65532, 65533)
+	must(t, err)
+	want := IDMap{[]IDRange{{0, 65532, 1}, {1, 100000, 65536}}, []IDRange{{0, 65533, 1}, {1, 200000, 65536}}}
+	if diff := cmp.Diff(want, ids); diff != "" {
+		t.Error(diff)
 	}
 }
 
@@ -92,8 +102,8 @@ func TestSubordinateIDsOfNobodySaysWhatHelps(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := subordinateFiles(t, c.uids, c.gids)
-			s.name = c.user
-			_, err := s.ids(c.uid, c.uid)
+			s.name, s.owner = c.user, c.uid
+			_, err := s.ids(1000, 1000)
 			if !errors.Is(err, ErrNoRange) || !told(err, c.words...) {
 				t.Errorf("error %v", err)
 			}
