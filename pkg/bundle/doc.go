@@ -1,5 +1,5 @@
 // Package bundle stages and removes what a launch is made of: the root file
-// system, copied from a packaged tree, and the config.json that tells an OCI
+// system, copied from a packaged tree or laid over it, and the config.json that tells an OCI
 // runtime how to run it. It starts no container and knows nothing of launches
 // but their names.
 //
@@ -41,10 +41,10 @@
 //
 // New user, pid, mount, ipc, uts and cgroup namespaces; with [NetworkNone] a
 // network namespace with nothing but a loopback device, which is down on some
-// runtimes. One user and group id each: 0 in the container is that of
-// Plan.IDs on the host. That holds for a packaged process.user other than 0 as
-// well, see below. All five capability sets are empty, no_new_privs is set, and
-// the seccomp profile is the plan's.
+// runtimes. With a single id, 0 in the container is that of Plan.IDs on the
+// host, also where a package names another process.user, and all five capability
+// sets are empty; with several see below. no_new_privs is set, and the seccomp
+// profile is the plan's.
 //
 // /proc with moby's masked and read-only paths; /dev, /dev/shm, /dev/pts and
 // /dev/mqueue of its own; /sys read-only: a new sysfs with a network namespace
@@ -66,11 +66,36 @@
 // by which systemd and gatewayd talk to a process (LISTEN_FDS and its kin,
 // NOTIFY_SOCKET, WATCHDOG_USEC) are dropped from a package.
 //
+// # An overlay instead of a copy
+//
+//	o, err := bundle.MakeOverlay(dir, source, ids)               // and Plan.Overlay: &o
+//
+// takes the same few system calls for a tree of any size: the runtime mounts
+// source as the lower layer, and what the container writes is below dir, for
+// [Remove]. youki and runc can, crun 1.8 cannot. [Survey.OverlayRefusal] and
+// [CheckUpper] say beforehand, and by path, what keeps a tree or a place from it:
+// owners that the container does not have, since an entry of theirs can be read
+// at best; special files; a file system without user.* attributes. Three things
+// differ from a copy. The source must not change meanwhile. Names of one file
+// (hard links) part when one of them is written. And attributes user.overlay.*
+// of the source are taken for the overlay's own.
+//
+// # Several ids
+//
+// A [SingleID] takes no privilege and runs no program that changes to another
+// user. [SubordinateIDs] are those that the system gives the user beside its own.
+// With them [Plan.Spec] keeps a package's users and mappings ([Packaged.IDs] are
+// the CopyOptions.SourceIDs of its tree), and root in the container has what a
+// server needs to become its own user: CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FOWNER,
+// CAP_KILL, CAP_SETGID and CAP_SETUID, over the container's own ids. Call the
+// runtime inside of [HoldNamespace] then, and set Plan.InNamespace: in the user
+// namespaces that youki makes for a user there is no setgroups(2), with which
+// nginx and most other servers begin. Root needs none of that.
+//
 // # What it does not do
 //
-//   - Only one id is mapped, so the package's own ids are gone: everything in the
-//     copy belongs to one user, 0 in the container. A program that must not be 0,
-//     or that changes to another user, does not run.
+//   - With a single id the package's own ids are gone: everything in the copy
+//     belongs to one user, 0 in the container.
 //   - POSIX ACLs, file capabilities and all other extended attributes but user.*
 //     are not copied.
 //   - A source that changes while it is copied gives a copy that is wrong, though

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -93,8 +91,8 @@ func (c *container) hold(ids IDMap) {
 	must(c.t, err)
 	c.namespace, c.plan.InNamespace = n, true
 	c.t.Cleanup(func() {
-		// What other ids own, in their namespace.
-		_ = exec.Command("/usr/bin/nsenter", "-t", strconv.Itoa(n.Pid), "-U", "-S", "0", "-G", "0", "--", "/bin/rm", "-rf", c.plan.Rootfs, filepath.Join(c.dir, "overlay")).Run()
+		o := RemoveOptions{IDs: ids, Helper: helperOptions().Helper}
+		must(c.t, Remove(context.Background(), c.dir, c.plan.ID, o), Remove(context.Background(), c.dir, "overlay", o))
 		must(c.t, n.Close())
 	})
 }

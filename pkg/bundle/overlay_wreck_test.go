@@ -93,7 +93,7 @@ func (w wreckage) wreck(root string) error {
 
 // wrecks are what a program can do to a tree in which it is root.
 var wrecks = []func(one, two string) error{
-	func(one, two string) error { return os.Rename(one, two) },
+	os.Rename,
 	func(one, two string) error { return os.Rename(one, filepath.Join(two, "moved")) },
 	func(one, _ string) error { return os.Chmod(one, 0) },
 	func(one, two string) error { return os.Link(one, filepath.Join(two, "linked")) },
@@ -130,12 +130,11 @@ func nest(path string, levels int) error {
 		if err = unix.Mkdirat(at, name, 0o700); err != nil {
 			break
 		}
-		next := -1
-		if next, err = unix.Openat(at, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
-			_ = unix.Fchmod(at, 0)
+		above := at
+		if at, err = unix.Openat(above, name, unix.O_RDONLY|unix.O_DIRECTORY|unix.O_CLOEXEC, 0); err == nil {
+			_ = unix.Fchmod(above, 0)
 		}
-		_ = unix.Close(at)
-		at = next
+		_ = unix.Close(above)
 	}
 	if at >= 0 {
 		_ = unix.Close(at)

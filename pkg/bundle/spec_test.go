@@ -208,6 +208,13 @@ func TestIDsOfAPackage(t *testing.T) {
 			t.Errorf("%s: %+v, %v", text, got, err)
 		}
 	}
+	many := &specs.Linux{}
+	for i := range uint32(341) {
+		many.UIDMappings = append(many.UIDMappings, specs.LinuxIDMapping{ContainerID: i, HostID: i, Size: 1})
+	}
+	if _, err := (&Packaged{Spec: &specs.Spec{Linux: many}}).IDs(); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "linux.uidMappings[340]: ") {
+		t.Errorf("341 ranges: %v", err)
+	}
 	wrong := &Packaged{Spec: &specs.Spec{Linux: &specs.Linux{GIDMappings: []specs.LinuxIDMapping{{Size: 1}, {HostID: 1}}}}}
 	if ids, err := wrong.IDs(); !errors.Is(err, ErrRefused) || !strings.HasPrefix(err.Error(), "config.json: linux.gidMappings[1]: ") || ids.UIDs != nil {
 		t.Errorf("%+v, %v", ids, err)
