@@ -107,7 +107,7 @@ func examineHere(ctx context.Context, now time.Time, source string, o SurveyOpti
 	defer root.Close()
 	x := newExamination(ctx, root, now, o)
 	s, err := x.survey()
-	if err == nil && x.total.newest >= x.settled {
+	if err == nil && x.total.newest > x.settled {
 		err = sameAgain(ctx, root, now, s.State)
 	}
 	if err != nil {

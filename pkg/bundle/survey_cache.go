@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -103,15 +104,15 @@ func readCache(path string) ([]byte, error) {
 	return data, err
 }
 
-// parseCache finds the blocks in data. It makes one copy of data, and of that
-// all names are parts.
+// parseCache finds the blocks in data. All names that come of it are parts of
+// data, which must not be written any more.
 func parseCache(data []byte, header string) (map[uint64]cachedDir, error) {
 	end := len(data) - crc32.Size
 	if end < len(header) || !bytes.HasPrefix(data, []byte(header)) ||
 		crc32.Checksum(data[:end], castagnoli) != binary.BigEndian.Uint32(data[end:]) {
 		return nil, errNoCache
 	}
-	blocks := string(data[len(header):end])
+	blocks := unsafe.String(unsafe.SliceData(data), end)[len(header):]
 	dirs := map[uint64]cachedDir{}
 	for len(blocks) > 0 {
 		if len(blocks) < blockHeader {
@@ -128,17 +129,15 @@ func parseCache(data []byte, header string) (map[uint64]cachedDir, error) {
 	return dirs, nil
 }
 
-// records are those of the entries, in the order of the block. ok is false when
-// they are damaged, or there is no block.
-func (d *cachedDir) records() (records []record, ok bool) {
+// appendRecords appends those of the entries, in the order of the block. ok is
+// false when they are damaged, or there is no block.
+func (d *cachedDir) appendRecords(records []record) (_ []record, ok bool) {
 	if d.block == "" {
-		return nil, false
+		return records, false
 	}
-	// Not from a count in the file: what claims to be many would get memory.
-	records = make([]record, 0, (len(d.block)-blockHeader)/(entryHeader+16+stampSize+sha256.Size)+1)
 	for rest := d.block[blockHeader:]; len(rest) > 0; {
 		if len(rest) < entryHeader {
-			return nil, false
+			return records, false
 		}
 		r, length := record{keep: rest[0] == 1}, int(beUint16(rest[1:]))
 		size := entryHeader + length
@@ -146,11 +145,11 @@ func (d *cachedDir) records() (records []record, ok bool) {
 			size += stampSize + sha256.Size
 		}
 		if size > len(rest) {
-			return nil, false
+			return records, false
 		}
 		r.name = rest[entryHeader : entryHeader+length]
 		if n := len(records); n > 0 && records[n-1].name >= r.name {
-			return nil, false
+			return records, false
 		}
 		if r.keep {
 			r.stamp = parseStamp(rest[entryHeader+length:])

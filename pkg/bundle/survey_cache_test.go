@@ -250,7 +250,7 @@ func FuzzSurveyCache(f *testing.F) {
 			return
 		}
 		for ino, d := range dirs {
-			records, ok := d.records()
+			records, ok := d.appendRecords(nil)
 			if !ok {
 				continue
 			}

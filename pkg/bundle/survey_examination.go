@@ -28,6 +28,7 @@ type examination struct {
 	err   error
 	total tally
 	links map[fileID]*linkedFile
+	spare [][]record // of directories that are finished, for others to come
 }
 
 // racy is how long an entry must not have been changed for its ctime to be
@@ -42,7 +43,7 @@ func newExamination(ctx context.Context, root *os.File, now time.Time, o SurveyO
 	return &examination{
 		SurveyOptions: o, ctx: ctx, root: root, cache: &surveyCache{},
 		settled: now.Add(-racy).UnixNano(), fresh: now.Add(-tick).UnixNano(),
-		total: tally{owners: map[[2]uint32]*Owner{}},
+		total: tally{newest: now.Add(-racy).UnixNano()},
 		links: map[fileID]*linkedFile{},
 	}
 }
@@ -60,7 +61,7 @@ func (x *examination) survey() (*Survey, error) {
 	d.cached = x.cache.dirs[d.seen.ino]
 	d.todo.Store(1)
 	x.total.own(d, ".", &d.seen)
-	x.total.newest, x.total.newestPath = d.seen.ctime, "."
+	x.total.date(d, ".", &d.seen)
 	runCrew(x.workers(), x.enter(d))
 	if x.err != nil {
 		return nil, x.err
@@ -72,7 +73,7 @@ func (x *examination) told(root *examinedDir) *Survey {
 	s := &Survey{
 		State:   sha256.Sum256(append(appendState(nil, "", root.seen.mode, &root.seen.stamp), root.state[:]...)),
 		Entries: x.total.entries, Bytes: x.total.bytes, Read: x.total.read,
-		Owners:  x.total.sortedOwners(),
+		Owners:  sortOwners(x.total.owners),
 		Special: x.total.special, Setuid: x.total.setuid,
 	}
 	if x.Content != ContentNone {
@@ -100,6 +101,31 @@ func (x *examination) fail(err error) {
 	if !x.ended.Swap(true) {
 		x.err = err
 	}
+}
+
+// takeRecords returns room for records.
+func (x *examination) takeRecords() []record {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	last := len(x.spare) - 1
+	if last < 0 {
+		return nil
+	}
+	records := x.spare[last]
+	x.spare = x.spare[:last]
+	return records
+}
+
+// giveRecords gives room back. That of large directories is not kept.
+func (x *examination) giveRecords(records []record) {
+	const most = 1024
+	if cap(records) == 0 || cap(records) > most {
+		return
+	}
+	clear(records)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.spare = append(x.spare, records[:0])
 }
 
 // tick is more than the steps in which Linux counts the time of a change: one of

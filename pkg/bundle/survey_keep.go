@@ -28,7 +28,7 @@ func (c *surveyCache) keep(d *examinedDir, settled int64) {
 func encodeDir(d *examinedDir, settled int64) string {
 	buf := make([]byte, 4, blockHeader+len(d.records)*(entryHeader+16+stampSize+len(d.content)))
 	buf = d.seen.append(buf)
-	buf = append(buf, bit(d.seen.ctime < settled))
+	buf = append(buf, bit(d.seen.ctime <= settled))
 	for i := range d.records {
 		r := &d.records[i]
 		keep := r.keep && r.dir == nil

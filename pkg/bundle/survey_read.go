@@ -17,6 +17,7 @@ type fileID struct{ dev, ino uint64 }
 // A linkedFile is a file with several names, read for all of them by the worker
 // that meets it first.
 type linkedFile struct {
+	seen   stamp
 	read   sync.Once
 	digest [sha256.Size]byte
 	err    error
@@ -29,7 +30,7 @@ func (x *examination) linked(s *sighting) (file *linkedFile, first bool) {
 	defer x.mu.Unlock()
 	id := fileID{s.dev, s.ino}
 	if file = x.links[id]; file == nil {
-		file, first = &linkedFile{}, true
+		file, first = &linkedFile{seen: s.stamp}, true
 		x.links[id] = file
 	}
 	return file, first
@@ -56,7 +57,7 @@ func (x *examination) learn(w *worker, fd int, d *examinedDir, r *record, s *sig
 	}
 	if !r.keep {
 		d.known.Store(false)
-		r.keep = s.ctime < x.settled
+		r.keep = s.ctime <= x.settled
 	}
 	return nil
 }
@@ -78,7 +79,9 @@ func (x *examination) learnFile(w *worker, fd int, r *record, s *sighting, t *ta
 		return err
 	}
 	shared.read.Do(func() { shared.digest, shared.err = x.readFile(w, fd, r.name, s, t) })
-	r.digest = shared.digest
+	if r.digest = shared.digest; shared.err == nil && shared.seen != s.stamp {
+		return ErrChanged
+	}
 	return shared.err
 }
 

@@ -11,9 +11,9 @@ import (
 // and merges it when it ends; which one that is makes no difference to the sum.
 type tally struct {
 	entries, bytes, read int64
-	owners               map[[2]uint32]*Owner
+	owners               []Owner
 	special, setuid      Paths
-	newest               int64  // the latest ctime, in nanoseconds,
+	newest               int64  // the latest ctime, if it is later than what is settled,
 	newestPath           string // and the first with it
 }
 
@@ -30,6 +30,10 @@ func (t *tally) count(dir *examinedDir, name string, s *sighting) {
 	default:
 		t.special.add(dir.path(name))
 	}
+	t.date(dir, name, s)
+}
+
+func (t *tally) date(dir *examinedDir, name string, s *sighting) {
 	if s.ctime > t.newest {
 		t.newest, t.newestPath = s.ctime, dir.path(name)
 	}
@@ -38,18 +42,24 @@ func (t *tally) count(dir *examinedDir, name string, s *sighting) {
 // own takes in whom an entry belongs to. Within one task names come sorted, so
 // that the path is made only where an owner is met for the first time.
 func (t *tally) own(dir *examinedDir, name string, s *sighting) {
-	key := [2]uint32{s.uid, s.gid}
-	o := t.owners[key]
+	o := t.owner(s.uid, s.gid)
 	if o == nil {
-		if t.owners == nil {
-			t.owners = map[[2]uint32]*Owner{}
-		}
-		o = &Owner{UID: s.uid, GID: s.gid, Path: dir.path(name)}
-		t.owners[key] = o
+		t.owners = append(t.owners, Owner{UID: s.uid, GID: s.gid, Path: dir.path(name)})
+		o = &t.owners[len(t.owners)-1]
 	}
 	if o.Closed == "" && closedToOthers(s.mode) {
 		o.Closed = dir.path(name)
 	}
+}
+
+// owner finds one of the few that a tree has. The last one met is mostly it.
+func (t *tally) owner(uid, gid uint32) *Owner {
+	for i := len(t.owners) - 1; i >= 0; i-- {
+		if o := &t.owners[i]; o.UID == uid && o.GID == gid {
+			return o
+		}
+	}
+	return nil
 }
 
 func closedToOthers(mode uint32) bool {
@@ -71,11 +81,11 @@ func (t *tally) merge(o *tally) {
 	if o.newest > t.newest || o.newest == t.newest && o.newestPath < t.newestPath {
 		t.newest, t.newestPath = o.newest, o.newestPath
 	}
-	for key, owner := range o.owners {
-		if mine := t.owners[key]; mine != nil {
+	for _, owner := range o.owners {
+		if mine := t.owner(owner.UID, owner.GID); mine != nil {
 			mine.Path, mine.Closed = min(mine.Path, owner.Path), firstOf(mine.Closed, owner.Closed)
 		} else {
-			t.owners[key] = owner
+			t.owners = append(t.owners, owner)
 		}
 	}
 }
@@ -88,12 +98,7 @@ func firstOf(a, b string) string {
 	return min(a, b)
 }
 
-// sortedOwners are all that were met.
-func (t *tally) sortedOwners() []Owner {
-	owners := make([]Owner, 0, len(t.owners))
-	for _, o := range t.owners {
-		owners = append(owners, *o)
-	}
+func sortOwners(owners []Owner) []Owner {
 	slices.SortFunc(owners, func(a, b Owner) int {
 		return cmp.Or(cmp.Compare(a.UID, b.UID), cmp.Compare(a.GID, b.GID))
 	})

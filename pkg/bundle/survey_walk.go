@@ -52,7 +52,7 @@ func (d *examinedDir) path(name string) string {
 // no more than a descriptor to look relative to.
 func (x *examination) enter(d *examinedDir) task {
 	return func(w *worker) {
-		known, ok := d.cached.records()
+		known, ok := d.cached.appendRecords(x.takeRecords())
 		if ok && d.cached.complete && d.cached.stamp == d.seen.stamp && x.Content != ContentAll {
 			d.known.Store(true)
 			d.records = known
@@ -60,11 +60,12 @@ func (x *examination) enter(d *examinedDir) task {
 			return
 		}
 		x.visit(d, unix.O_RDONLY|unix.O_NOATIME, func(fd int) error {
-			var err error
-			if d.records, err = x.names(w, fd); err != nil {
+			names, err := x.names(w, fd)
+			if err != nil {
 				return closedError("list", d.rel, &d.seen, err)
 			}
-			recall(d.records, known)
+			d.records = recall(x.takeRecords(), names, known)
+			x.giveRecords(known)
 			return x.lookAll(w, fd, d, d.records)
 		})
 	}
@@ -93,31 +94,28 @@ func (x *examination) visit(d *examinedDir, flags uint64, do func(fd int) error)
 	x.finish(d)
 }
 
-// recall takes over what is known of entries. Both are sorted by name.
-func recall(records, known []record) {
-	for i := range records {
-		name := records[i].name
-		for len(known) > 0 && known[0].name < name {
+// recall makes records for names, of what is known of them. Both are sorted.
+func recall(records []record, names []entry, known []record) []record {
+	records = slices.Grow(records, len(names))
+	for _, e := range names {
+		for len(known) > 0 && known[0].name < e.name {
 			known = known[1:]
 		}
-		if len(known) > 0 && known[0].name == name {
-			records[i] = known[0]
+		if len(known) > 0 && known[0].name == e.name {
+			records = append(records, known[0])
+		} else {
+			records = append(records, record{name: e.name})
 		}
 	}
+	return records
 }
 
-func (x *examination) names(w *worker, fd int) ([]record, error) {
-	var entries []entry
+func (x *examination) names(w *worker, fd int) (names []entry, err error) {
 	for {
-		before := len(entries)
-		var err error
-		if entries, err = list(fd, w.buffer(listSize), entries); err != nil || len(entries) == before {
-			records := make([]record, len(entries))
-			for i := range entries {
-				records[i].name = entries[i].name
-			}
-			slices.SortFunc(records, func(a, b record) int { return strings.Compare(a.name, b.name) })
-			return records, err
+		before := len(names)
+		if names, err = list(fd, w.buffer(listSize), names); err != nil || len(names) == before {
+			slices.SortFunc(names, func(a, b entry) int { return strings.Compare(a.name, b.name) })
+			return names, err
 		}
 		if err := x.over(); err != nil {
 			return nil, err
@@ -131,7 +129,7 @@ const partSize = 64
 
 // lookAll sees to some of the entries of d, which is open as fd.
 func (x *examination) lookAll(w *worker, fd int, d *examinedDir, records []record) error {
-	var t tally
+	t := tally{newest: x.settled}
 	for i := 0; i < len(records); i++ {
 		if err := x.over(); err != nil {
 			return err
@@ -189,6 +187,7 @@ func (x *examination) finish(d *examinedDir) {
 	for ; d != nil && d.todo.Add(-1) == 0; d = d.parent {
 		d.sum(x.Content)
 		x.cache.keep(d, x.settled)
+		x.giveRecords(d.records)
 		d.records = nil
 	}
 }
