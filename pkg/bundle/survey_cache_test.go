@@ -3,6 +3,7 @@ package bundle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"hash/crc32"
 	"os"
 	"path/filepath"
@@ -124,6 +125,22 @@ func forge(t *testing.T, path string, at func(data []byte) []byte) {
 	must(t, os.WriteFile(path, append(data, byte(sum>>24), byte(sum>>16), byte(sum>>8), byte(sum)), 0o600))
 }
 
+// A directory that was changed within the last two seconds is listed again.
+func TestJustListedIsListedAgain(t *testing.T) {
+	_, source, o := cachedTree(t)
+	rename := func(data []byte) []byte { return bytes.ReplaceAll(data, []byte("\x00\x01a"), []byte("\x00\x01B")) }
+	want := examineNow(t, source, o).Digest
+	forge(t, o.Cache, rename)
+	if s := examineNow(t, source, o); s.Digest != want {
+		t.Errorf("digest %s, want %s", s.Digest, want)
+	}
+	examineLater(t, source, o)
+	forge(t, o.Cache, rename)
+	if _, err := Examine(context.Background(), source, o); !errors.Is(err, ErrChanged) {
+		t.Errorf("the forged cache is not what the test is about: error %v", err)
+	}
+}
+
 // ContentAll does not believe the cache, and puts it right.
 func TestAllContentIsReadInSpiteOfTheCache(t *testing.T) {
 	_, source, o := cachedTree(t)
@@ -179,7 +196,7 @@ func TestCacheOfAnotherDirectoryIsAsNone(t *testing.T) {
 			t.Errorf("survey %d: %d bytes read, want %d", i, s.Read, read)
 		}
 	}
-	moved := source + "2"
+	moved := source[:len(source)-1] + "X"
 	must(t, os.Rename(source, moved))
 	if s := examineLater(t, moved, o); s.Read != 12 {
 		t.Errorf("%d bytes read at another path", s.Read)

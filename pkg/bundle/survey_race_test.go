@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -107,6 +108,46 @@ func TestExamineWhileItChanges(t *testing.T) {
 				t.Errorf("then digest %s, want %s", s.Digest, digestOf(t, source))
 			}
 		})
+	}
+}
+
+// A meddler is a context that changes something at one look at it.
+type meddler struct {
+	context.Context
+	left   atomic.Int64
+	meddle func()
+}
+
+func (c *meddler) Err() error {
+	if c.left.Add(-1) == -1 {
+		c.meddle()
+	}
+	return nil
+}
+
+// A file that is changed while it is read is refused, even if all of the tree is
+// so old that no second look is taken.
+func TestExamineWhileAFileIsRead(t *testing.T) {
+	old, young := bytes.Repeat([]byte("a"), 5<<20), bytes.Repeat([]byte("b"), 5<<20)
+	for looks := int64(0); ; looks++ {
+		source := scratch(t)
+		path := filepath.Join(source, "large")
+		must(t, os.WriteFile(path, old, 0o600))
+		before := digestOf(t, source)
+		ctx := &meddler{Context: context.Background(), meddle: func() { must(t, os.WriteFile(path, young, 0)) }}
+		ctx.left.Store(looks)
+		s, err := examine(ctx, time.Now().Add(time.Hour), source, SurveyOptions{Workers: 1})
+		switch {
+		case err != nil && !errors.Is(err, ErrChanged):
+			t.Fatal(err)
+		case err == nil && s.Digest != before && s.Digest != digestOf(t, source):
+			t.Fatalf("changed at look %d: the digest of what never was", looks)
+		case ctx.left.Load() >= 0:
+			if looks < 7 {
+				t.Errorf("looked at its context %d times only", looks)
+			}
+			return
+		}
 	}
 }
 
