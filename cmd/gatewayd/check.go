@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 func checkCommand() *cobra.Command {
@@ -46,13 +49,35 @@ func check(w io.Writer, flag string) error {
 	}
 	warnings := 0
 	for _, g := range c.Gateways {
-		for _, warning := range g.Warnings(os.LookupEnv) {
+		for _, warning := range warningsOf(g) {
 			warnings++
 			fmt.Fprintf(w, "warning: gateway %s: %s\n", g.Name, warning)
 		}
 	}
 	fmt.Fprintf(w, "%s: %s, no faults, %s\n", path, count(len(c.Gateways), "gateway"), count(warnings, "warning"))
 	return nil
+}
+
+// warningsOf is what would make a launch fail at this moment.
+func warningsOf(g config.Gateway) []string {
+	warnings := g.Warnings(os.LookupEnv)
+	if g.Staging.IDs == "range" {
+		if err := checkRange(); err != nil {
+			warnings = append(warnings, "ids: "+err.Error())
+		}
+	}
+	return warnings
+}
+
+// checkRange has newuidmap show that it grants the ids.
+func checkRange() error {
+	ids, err := launch.RangeIDs()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), callTime)
+	defer cancel()
+	return bundle.CheckIDs(ctx, launch.Helper, ids)
 }
 
 func count(n int, what string) string {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -50,13 +51,13 @@ func examineWhole(ctx context.Context, path string) (*bundle.Survey, error) {
 	options := bundle.SurveyOptions{
 		Content: bundle.ContentAll,
 		IDs:     bundle.SingleID(os.Geteuid(), os.Getegid()),
-		Helper:  []string{"/proc/self/exe", "stage"},
+		Helper:  launch.Helper,
 	}
 	survey, err := bundle.Examine(ctx, path, options)
 	if !errors.Is(err, fs.ErrPermission) {
 		return survey, err
 	}
-	ids, noRange := bundle.SubordinateIDs(os.Geteuid(), os.Geteuid(), os.Getegid())
+	ids, noRange := launch.RangeIDs()
 	if noRange != nil {
 		return nil, err // about the path, which is what was asked for
 	}

@@ -28,7 +28,7 @@ func hiddenCommands() []*cobra.Command {
 			return codeError{inside.Code(err), err}
 		}),
 		hidden("try-overlay", "see whether an overlay does what a root must", func([]string) error { return inside.TryOverlay() }),
-		hidden("stage", "copy what only a user namespace can read", func(args []string) error {
+		hidden("stage", "stage, examine or remove in a user namespace", func(args []string) error {
 			return bundle.HelperMain(context.Background(), args)
 		}),
 	}

@@ -83,7 +83,7 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 	if !la.within() {
 		return r.Create(ctx, la.id, options)
 	}
-	namespace, err := bundle.HoldNamespace(ctx, helper, la.ids)
+	namespace, err := bundle.HoldNamespace(ctx, Helper, la.ids)
 	if err != nil {
 		return nil, permanent(err)
 	}

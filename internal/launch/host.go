@@ -9,7 +9,6 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/staging"
-	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
@@ -33,16 +32,13 @@ type Host struct {
 	stagerOnce sync.Once
 	stager     staging.Stager
 	overlays   overlays
-
-	proving sync.Mutex
-	proved  bundle.IDMap // the subordinate ids that newuidmap was seen to map
 }
 
 // staging is what stages all launches.
 func (h *Host) staging() *staging.Stager {
 	h.stagerOnce.Do(func() {
 		h.stager.Cache, h.stager.Upper = h.Dirs.Digests(), h.Dirs.Rootfs()
-		h.stager.Helper, h.stager.Hold = helper, h.children.hold
+		h.stager.Helper, h.stager.Hold = Helper, h.children.hold
 		h.stager.Overlays = h.overlaysWork
 	})
 	return &h.stager

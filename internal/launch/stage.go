@@ -12,8 +12,8 @@ import (
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
-// helper is how gatewayd starts itself in a user namespace.
-var helper = []string{"/proc/self/exe", "stage"}
+// Helper is how gatewayd starts itself in a user namespace (see package bundle).
+var Helper = []string{"/proc/self/exe", "stage"}
 
 // stage makes the root of the launch.
 func (la *launch) stage(ctx context.Context) error {
@@ -21,7 +21,7 @@ func (la *launch) stage(ctx context.Context) error {
 	if err != nil {
 		return permanent(err)
 	}
-	if la.ids, err = la.host.idMap(ctx, la.gateway); err != nil {
+	if la.ids, err = la.host.idMap(la.gateway); err != nil {
 		return permanent(err)
 	}
 	request := staging.Request{
@@ -131,5 +131,5 @@ func changeOf(news staging.News) string {
 
 // removeRoot removes what was staged, with whatever the container made of it.
 func (la *launch) removeRoot(ctx context.Context) error {
-	return bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{IDs: la.ids, Helper: helper})
+	return bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{IDs: la.ids, Helper: Helper})
 }
