@@ -36,6 +36,7 @@ func TestRuntimesRunServersWithTheirOwnUser(t *testing.T) {
 // user, and says what it may do then.
 func beServer() error {
 	say := func(what string, err error) { fmt.Printf("%s: %v\n", what, err) }
+	say("remove packaged", os.RemoveAll("/srv/packaged")) // EIO in an overlay without userxattr
 	say("mkdir", os.Mkdir("/srv/data", 0o700))
 	say("chown", os.Chown("/srv/data", 101, 102))
 	say("chown unmapped", os.Chown("/srv/data", 4_000_000, 0))
@@ -71,9 +72,9 @@ func newServer(t *testing.T, runtime string) *container {
 	ids := severalOf(os.Getuid(), os.Getgid())
 	uid, gid, _ := ids.Root()
 	c.plan.IDs, c.plan.Network, c.plan.Args = ids, NetworkHost, []string{"/bundle.test", roleServer}
-	must(t, os.Mkdir(c.plan.Rootfs+"/srv", 0o755))
+	must(t, os.MkdirAll(c.plan.Rootfs+"/srv/packaged", 0o755), os.WriteFile(c.plan.Rootfs+"/srv/packaged/file", nil, 0o644))
 	installItself(t, c.plan.Rootfs)
-	for _, path := range []string{c.plan.Rootfs, c.plan.Rootfs + "/tmp", c.plan.Rootfs + "/srv"} {
+	for _, path := range []string{c.plan.Rootfs, c.plan.Rootfs + "/tmp", c.plan.Rootfs + "/srv", c.plan.Rootfs + "/srv/packaged", c.plan.Rootfs + "/srv/packaged/file"} {
 		must(t, os.Chown(path, uid, gid))
 	}
 	if os.Getuid() != 0 {
@@ -107,7 +108,7 @@ func runBecoming(t *testing.T, runtime string, overlay bool) {
 		c.plan.Overlay, tree = &o, o.Upper
 	}
 	report, status := c.run(nil)
-	wantLines(t, report, "mkdir: <nil>", "chown: <nil>", "chown unmapped: chown /srv/data: invalid argument", "setgroups: <nil>", "setgid: <nil>", "setuid: <nil>",
+	wantLines(t, report, "remove packaged: <nil>", "mkdir: <nil>", "chown: <nil>", "chown unmapped: chown /srv/data: invalid argument", "setgroups: <nil>", "setgid: <nil>", "setuid: <nil>",
 		"setuid back: operation not permitted", "write own: <nil>", "write root's: open /srv/file: permission denied", "uid 101 gid 102 groups [4 102] <nil>")
 	if status["CapEff"] != "0000000000000000" || status["CapPrm"] != status["CapEff"] || status["CapBnd"] != "00000000000000eb" || status["NoNewPrivs"] != "1" || status["Seccomp"] != "2" {
 		t.Errorf("status %v", status)
