@@ -86,7 +86,12 @@ func copyAside(ctx context.Context, source, dest string, o CopyOptions) (Copied,
 		return Copied{}, err
 	}
 	staging := stagingName(name)
+	kept, err := newReserve(parent)
+	if err != nil {
+		return Copied{}, err
+	}
 	copied, err := copyToStaging(ctx, source, parent, staging, o)
+	kept.release()
 	if err == nil {
 		err = publish(ctx, int(parent.Fd()), staging, name)
 	}

@@ -34,7 +34,7 @@ func (t *tree) list(w *worker, p *place) (more bool, err error) {
 		w.entries, err = list(p.from, buf, w.entries)
 	}
 	if err != nil {
-		return false, sourceError("list", p.path(), err)
+		return false, sourceError("list", p.path(), becameOther(err))
 	}
 	if err := t.nameKinds(p, w.entries); err != nil {
 		return false, err

@@ -3,6 +3,7 @@ package bundle
 import (
 	"cmp"
 	"context"
+	"path/filepath"
 	"slices"
 	"sync/atomic"
 
@@ -70,7 +71,7 @@ type branch struct {
 
 // erase removes the entry now of dir, known to the user by its path.
 func (e *eraser) erase(dir int, now, known string) {
-	root := &branch{fd: dir}
+	root := &branch{fd: dir, known: filepath.Dir(known)}
 	root.tasks.Store(2) // never done: it is the caller's
 	root.wide.Store(true)
 	e.upper = newUpper()

@@ -22,6 +22,7 @@ import (
 const (
 	roleHelper = "role-helper"
 	roleHalf   = "role-half"
+	roleCopy   = "role-copy"
 	roleMount  = "role-mount"
 	roleWreck  = "role-wreck"
 	roleParent = "role-parent"
@@ -40,6 +41,8 @@ func TestMain(m *testing.M) {
 		err = HelperMain(context.Background(), os.Args[2:])
 	case roleParent:
 		err = beParent(os.Args[2])
+	case roleCopy:
+		err = beKilledCopy(os.Args[2], os.Args[3], os.Args[4])
 	case roleHalf:
 		err = beHalf(os.Args[2])
 	case roleMount:
