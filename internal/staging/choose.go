@@ -37,6 +37,9 @@ func (s *Stager) choose(ctx context.Context, r Request, of *source) (mode, why s
 // nothing. The quickest question comes first. Of the tree what was last known is
 // enough: it is looked at again while the launch runs.
 func (s *Stager) refusal(ctx context.Context, r Request, of *source) (refusal, err error) {
+	if !r.IDs.Single() && len(r.SourceIDs.UIDs) > 0 && !r.SourceIDs.Equal(r.IDs) {
+		return errors.New("the bundle's files belong to the ids of another mapping, which only a copy can change"), nil
+	}
 	if refusal := bundle.CheckUpper(s.Upper); refusal != nil {
 		return refusal, nil
 	}

@@ -85,6 +85,10 @@ func TestChoice(t *testing.T) {
 		"on trust": {func(w *world, r *Request) {
 			w.Overlays, r.Trusting = func(context.Context) error { return refuses }, true
 		}, Overlay, ""},
+		"another's mapping": {func(_ *world, r *Request) {
+			r.IDs.UIDs = append(r.IDs.UIDs, bundle.IDRange{Container: 1, Host: 100000, Size: 10})
+			r.SourceIDs = bundle.SingleID(7, 7)
+		}, Copy, "another mapping"},
 		"another's tree": {func(_ *world, r *Request) { r.IDs = bundle.SingleID(os.Geteuid()+1, os.Getegid()) }, "", "belongs to"},
 	} {
 		t.Run(name, func(t *testing.T) {
