@@ -15,8 +15,9 @@ const (
 	// container nested deeper than its share of them is moved up (see moveUp).
 	maxOpenDirs = 128
 
-	// minLevels are the top directory and one in it.
-	minLevels = 2
+	// minLevels are the top directory, one in it, and one of which the
+	// subdirectories are moved up: with less nothing would come nearer.
+	minLevels = 3
 
 	// maxPasses bounds the race with a process that makes entries while we
 	// remove them.

@@ -27,6 +27,7 @@ const (
 	roleWreck  = "role-wreck"
 	roleParent = "role-parent"
 	roleServer = "role-server"
+	roleRemove = "role-remove"
 	innerEnv   = "GATEWAYD_BUNDLE_INNER" // set in a test that runs itself again
 )
 
@@ -49,6 +50,8 @@ func TestMain(m *testing.M) {
 		err = beMount(os.Args[2], os.Args[3])
 	case roleWreck:
 		err = beWreck(os.Args[2], os.Args[3])
+	case roleRemove:
+		err = Remove(context.Background(), os.Args[2], os.Args[3], RemoveOptions{})
 	case roleServer:
 		err = beServer()
 	default:

@@ -23,6 +23,7 @@ import (
 
 // testOperations are those of a helper in tests.
 var testOperations = map[string]operation{
+	"strew": serve(strew),
 	"fail": serve(func(_ context.Context, n struct{ Case int }) (struct{ Case int }, error) {
 		return n, crossing()[n.Case]
 	}),
