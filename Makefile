@@ -75,7 +75,7 @@ bench: setup-test build ## measure gatewayd beside plain systemd and podman, in 
 	@scripts/bench
 
 .PHONY: bench-staging
-bench-staging: setup-test ## measure how trees are staged and removed beside cp, rsync, tar, rm, sha256sum
+bench-staging: ## measure how trees are staged and removed beside cp, rsync, tar, rm, sha256sum
 	@scripts/setup bench
 	@scripts/bench-staging
 
