@@ -91,6 +91,39 @@ func TestCopyForSeveralIDsAsRoot(t *testing.T) {
 	onlyHolds(t, dir, "source", "dest")
 }
 
+// A user may give nothing away: a helper does, in a namespace with the same ids.
+// The tree is one that root installed, with the image's own numbers.
+func TestCopyForSeveralIDsAsUser(t *testing.T) {
+	const where = "GATEWAYD_BUNDLE_FOREIGN"
+	if os.Getenv(innerEnv) == "" {
+		testenv.NeedRoot(t)
+		source := scratch(t)
+		severalTree(t, source, 33)
+		must(t, os.Chmod(source, 0o755), os.Chmod(filepath.Join(source, "root"), 0o644), unix.Chmod(filepath.Join(source, "var/data"), 0o3755))
+		t.Setenv(where, source)
+	}
+	if !asRangeUser(t) {
+		return
+	}
+	dir, source := scratch(t), os.Getenv(where)
+	o := helperOptions()
+	o.IDs = rangeIDs(t)
+	must(t, only(Copy(context.Background(), source, filepath.Join(dir, "dest"), o)))
+	want := fmt.Sprintf(" %[1]d:%[1]d 755, root %[1]d:%[1]d 644, setgid %[1]d:300032 2755, var %[1]d:%[1]d 755, "+
+		"var/data 200032:300032 3755, var/data/f 200032:300032 644, var/data/l 200032:300032 777, linked 200032:300032 644", testUID)
+	if got := ownersBelow(t, filepath.Join(dir, "dest")); got != want {
+		t.Errorf("owners\n%s, want\n%s", got, want)
+	}
+	sameTree(t, describe(t, source), describe(t, filepath.Join(dir, "dest")))
+	must(t, Remove(context.Background(), dir, "dest", RemoveOptions{IDs: o.IDs, Helper: o.Helper}))
+	onlyHolds(t, dir)
+	o.Helper = nil // nobody to give it away: an error, and nothing is left
+	if err := only(Copy(context.Background(), source, filepath.Join(dir, "dest"), o)); err == nil {
+		t.Error("owners were forgotten")
+	}
+	onlyHolds(t, dir)
+}
+
 // What is given away is what a helper is asked to give, in the namespace: here
 // it is root's own work, with the same code.
 func TestGiveFollowsNoLink(t *testing.T) {
