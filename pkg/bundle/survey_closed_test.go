@@ -160,3 +160,14 @@ func TestExamineTellsOfOwnersThatAreNotMapped(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// What reads as nobody may be nobody, or anyone: it is not given an id of the
+// range, whose owner would be taken for the user.
+func TestNobodyIsNotMapped(t *testing.T) {
+	ranges := []IDRange{{0, 1000, 1}, {1, 100_000, 65_536}}
+	for id, want := range map[uint32]uint32{0: 1000, 1: 100_000, 999: 100_998, overflowID: overflowID, 70_000: overflowID} {
+		if got := outside(ranges, id); got != want {
+			t.Errorf("%d is %d, want %d", id, got, want)
+		}
+	}
+}
