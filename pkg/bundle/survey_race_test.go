@@ -151,6 +151,57 @@ func TestExamineWhileAFileIsRead(t *testing.T) {
 	}
 }
 
+// So is a directory in whose place there is another one by then.
+func TestExamineWhileADirectoryIsExchanged(t *testing.T) {
+	for looks := int64(0); ; looks++ {
+		source := scratch(t)
+		one, two := filepath.Join(source, "one"), filepath.Join(source, "two")
+		must(t, os.Mkdir(one, 0o755), os.Mkdir(two, 0o700), os.WriteFile(filepath.Join(one, "file"), nil, 0o600))
+		before := digestOf(t, source)
+		ctx := &meddler{Context: context.Background(), meddle: func() {
+			must(t, unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, two, unix.RENAME_EXCHANGE))
+		}}
+		ctx.left.Store(looks)
+		s, err := examine(ctx, time.Now().Add(time.Hour), source, SurveyOptions{Workers: 1})
+		switch {
+		case err != nil && !errors.Is(err, ErrChanged):
+			t.Fatal(err)
+		case err == nil && s.Digest != before && s.Digest != digestOf(t, source):
+			t.Fatalf("exchanged at look %d: the digest of what never was", looks)
+		case ctx.left.Load() >= 0:
+			if looks < 4 {
+				t.Errorf("looked at its context %d times only", looks)
+			}
+			return
+		}
+	}
+}
+
+// Where time goes in steps, what is changed again within one leaves no trace: a
+// look is one at which no step was still going on.
+func TestLookWaitsForTheClock(t *testing.T) {
+	now := time.Now()
+	x := newExamination(context.Background(), nil, now, SurveyOptions{})
+	see := func(change bool) (func() (sighting, error), *int64) {
+		var looks int64
+		return func() (sighting, error) {
+			s := sighting{stamp: stamp{ctime: now.UnixNano()}}
+			if looks++; change || looks < 3 {
+				s.ctime = time.Now().Add(time.Second).UnixNano() + looks
+			}
+			return s, nil
+		}, &looks
+	}
+	calm, looks := see(false)
+	if s, err := x.look(calm); err != nil || s.ctime != now.UnixNano() || *looks != 3 {
+		t.Errorf("%v, error %v after %d looks", s.ctime, err, *looks)
+	}
+	restless, looks := see(true)
+	if _, err := x.look(restless); !errors.Is(err, ErrChanged) || *looks < 3 {
+		t.Errorf("error %v after %d looks", err, *looks)
+	}
+}
+
 // writeGenerations goes on until it is stopped, with pauses of any length between
 // two steps, so that some surveys come through and some do not.
 func writeGenerations(t *testing.T, write func(part int, content byte) error) (stop func()) {

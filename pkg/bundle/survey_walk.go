@@ -167,9 +167,6 @@ func (x *examination) entry(w *worker, fd int, d *examinedDir, r *record, t *tal
 	}
 	t.count(d, r.name, &s)
 	known := r.keep && r.stamp == s.stamp && x.Content != ContentAll
-	if r.keep && !known {
-		d.known.Store(false)
-	}
 	r.stamp, r.mode, r.keep = s.stamp, s.mode, known
 	if s.kind() != unix.S_IFDIR {
 		return x.learn(w, fd, d, r, &s, t)
