@@ -1,7 +1,7 @@
 // Package bundle stages and removes what a launch is made of: the root file
-// system, copied from a packaged tree or laid over it, and the config.json that tells an OCI
-// runtime how to run it. It starts no container and knows nothing of launches
-// but their names.
+// system, copied from a packaged tree or laid over it, and the config.json that
+// tells an OCI runtime how to run it. It starts no container and knows nothing of
+// launches but their names.
 //
 // # A launch, from package to nothing
 //
@@ -66,6 +66,44 @@
 // by which systemd and gatewayd talk to a process (LISTEN_FDS and its kin,
 // NOTIFY_SOCKET, WATCHDOG_USEC) are dropped from a package.
 //
+// # What only a user namespace can do
+//
+// A mode such as 0000 keeps even its owner out, and nobody but root may give a
+// file away: not so root of a user namespace, over the ids that it maps. For that
+// Copy, Examine and Remove start a helper, a program of the caller's that calls
+// [HelperMain] and nothing else: gatewayd's is "/proc/self/exe stage". It is
+// started for such a tree alone, gets an empty environment, and ends with the
+// caller. Without one such an entry is an error, and is named.
+//
+// # What a tree is
+//
+//	survey, err := bundle.Examine(ctx, source, bundle.SurveyOptions{Cache: file})
+//
+// tells a tree's digest, sizes and owners, and a fingerprint by which any touch of
+// it shows. What is in Cache and has the same inode, size and times is not read
+// again.
+//
+// The digest can be had without this package, too.
+//
+// Each entry has a content, which is a string of bytes. That of a regular file
+// is what is in it; of a symbolic link its target; of a FIFO or socket nothing;
+// of a device its major and its minor number, each in 4 bytes. That of a
+// directory is the descriptions of all of its entries, sorted by name, byte by
+// byte as unsigned numbers, one behind the other with nothing between.
+//
+// The description of an entry is, one behind the other:
+//
+//	1 byte    its type: f regular file, d directory, l symbolic link,
+//	          p FIFO, s socket, c character device, b block device
+//	2 bytes   the lower 12 bits of its mode; 0 for a symbolic link, which has none
+//	2 bytes   the length of its name
+//	          its name
+//	32 bytes  the SHA-256 of its content
+//
+// The digest is the SHA-256 of the description of the root directory, with an
+// empty name. Numbers are unsigned, with the most significant byte first. The
+// names of a hard-linked file are so many files.
+//
 // # An overlay instead of a copy
 //
 //	o, err := bundle.MakeOverlay(dir, source, ids)               // and Plan.Overlay: &o
@@ -75,9 +113,10 @@
 // [Remove]. youki and runc can, crun 1.8 cannot. [Survey.OverlayRefusal] and
 // [CheckUpper] say beforehand, and by path, what keeps a tree or a place from it:
 // owners that the container does not have, since an entry of theirs can be read
-// at best; special files; a file system without user.* attributes. Three things
+// at best; special files; a file system without user.* attributes. Four things
 // differ from a copy. The source must not change meanwhile. Names of one file
-// (hard links) part when one of them is written. And attributes user.overlay.*
+// (hard links) part when one of them is written. rename(2) of a directory of the
+// source is EXDEV, so that a program has to copy it. And attributes user.overlay.*
 // of the source are taken for the overlay's own.
 //
 // # Several ids
@@ -98,10 +137,13 @@
 //     belongs to one user, 0 in the container.
 //   - POSIX ACLs, file capabilities and all other extended attributes but user.*
 //     are not copied.
-//   - A source that changes while it is copied gives a copy that is wrong, though
-//     never one that leads out of the source.
+//   - A source that changes while it is copied is ErrChanged where a size or a time
+//     of modification tells. A writer who sets times back, or writes through a
+//     shared mapping, gives a copy that is wrong, though never one that leads out
+//     of the source.
+//   - Nothing is synced: a copy does not outlive a crash of the machine, and is
+//     not meant to.
 //   - A packaged seccomp profile, cgroup and resource limits are ignored.
-//   - A path longer than PATH_MAX in a source is an error; [Remove] has no limit.
 //   - [Remove] cannot remove what another user's directory holds, what is
 //     immutable, and what is mounted; it removes the rest and names those.
 //   - [ScrubConfig] reaches what a file system overwrites in place, as tmpfs does.

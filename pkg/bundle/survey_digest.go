@@ -8,28 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The digest of a tree, so that it can be had without this package:
-//
-// Each entry has a content, which is a string of bytes. That of a regular file
-// is what is in it; of a symbolic link its target; of a FIFO or socket nothing;
-// of a device its major and its minor number, each in 4 bytes. That of a
-// directory is the descriptions of all of its entries, sorted by name, byte by
-// byte as unsigned numbers, one behind the other with nothing between.
-//
-// The description of an entry is, one behind the other:
-//
-//	1 byte    its type: f regular file, d directory, l symbolic link,
-//	          p FIFO, s socket, c character device, b block device
-//	2 bytes   the lower 12 bits of its mode; 0 for a symbolic link, which has none
-//	2 bytes   the length of its name
-//	          its name
-//	32 bytes  the SHA-256 of its content
-//
-// The digest is the SHA-256 of the description of the root directory, with an
-// empty name. Numbers are unsigned, with the most significant byte first. The
-// names of a hard-linked file are so many files.
-
-// describeEntry appends the description of an entry to buf.
+// appendDescription appends the description of an entry to buf, in the form that
+// the package comment gives.
 func appendDescription(buf []byte, name string, mode uint32, content *[sha256.Size]byte) []byte {
 	kind, bits := byte('f'), uint16(mode&0o7777)
 	switch mode & unix.S_IFMT {
