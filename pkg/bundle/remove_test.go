@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -166,41 +165,6 @@ func TestRemoveStopsWithItsContext(t *testing.T) {
 		t.Errorf("%d of 20 left", len(left))
 	}
 	must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
-}
-
-// A process swaps a directory of the tree with a symbolic link while it is
-// removed. What the link leads to keeps its entries and its mode, which shows
-// that no chmod went there.
-func TestRemoveWhileLinksAreSwapped(t *testing.T) {
-	if !asUser(t) {
-		return
-	}
-	dir := scratch(t)
-	at := func(name string) string { return filepath.Join(dir, name) }
-	must(t, os.MkdirAll(at("outside/inner"), 0o755), os.WriteFile(at("outside/inner/f"), nil, 0o600), os.Chmod(at("outside"), 0o500))
-	before := describe(t, at("outside"))
-	stop, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			os.Mkdir(at("tree"), 0o700)
-			os.Mkdir(at("tree/d"), 0o300)
-			os.Symlink(at("outside"), at("tree/l"))
-			unix.Renameat2(unix.AT_FDCWD, at("tree/d"), unix.AT_FDCWD, at("tree/l"), unix.RENAME_EXCHANGE)
-		}
-	}()
-	for end := time.Now().Add(300 * time.Millisecond); time.Now().Before(end); {
-		Remove(context.Background(), dir, "tree", RemoveOptions{}) // may well fail: somebody is at work in it
-	}
-	close(stop)
-	<-stopped
-	must(t, Remove(context.Background(), dir, "tree", RemoveOptions{}))
-	sameTree(t, before, describe(t, at("outside")))
 }
 
 // What a copy leaves that was killed half-way is known by its name, is in
