@@ -19,8 +19,9 @@ const (
 	// subdirectories are moved up: with less nothing would come nearer.
 	minLevels = 3
 
-	// maxPasses bounds the race with a process that makes entries while we
-	// remove them.
+	// maxPasses bounds how often a directory is gone through for what a process
+	// adds meanwhile. One that adds faster than we remove is stopped by nobody
+	// but its end, or ours: the context's.
 	maxPasses = 16
 
 	// maxWaiting bounds the subdirectories that are known of one directory at a

@@ -117,7 +117,7 @@ func (r removal) removeHere(now string) error {
 		e = &eraser{ctx: r.ctx, workers: 1, levels: minLevels}
 		e.erase(r.fd, now, filepath.Join(r.dir, r.name))
 	}
-	return errors.Join(e.failures.err(), r.ctx.Err())
+	return errors.Join(e.err(), r.ctx.Err())
 }
 
 // asideName is the same for each call, so that a later one finds it. A name for
