@@ -6,13 +6,13 @@ import (
 	"sync"
 )
 
-// asking are the probes of a launch, which run beside its other methods. Clean
-// ends them before it gives away what they use: a descriptor or a pid that is
+// asking are the probes of a launch and the watch over its source, which run
+// beside its other methods. Clean ends them before it gives away what they use: a descriptor or a pid that is
 // free may be another launch's the next moment.
 type asking struct {
 	life   context.Context
 	cancel context.CancelFunc
-	under  *sync.RWMutex // held for reading by each probe that is under way
+	under  *sync.RWMutex // held for reading by each of them that is under way
 }
 
 func newAsking() asking {
@@ -21,7 +21,7 @@ func newAsking() asking {
 }
 
 // begin returns a context that ends with the launch, and what is to be called
-// when the probe is over.
+// when what uses it is over.
 func (a asking) begin(ctx context.Context) (_ context.Context, done func(), _ error) {
 	a.under.RLock()
 	if a.life.Err() != nil {
@@ -33,7 +33,7 @@ func (a asking) begin(ctx context.Context) (_ context.Context, done func(), _ er
 	return ctx, func() { stop(); cancel(); a.under.RUnlock() }, nil
 }
 
-// end cancels the probes and waits for them. None begins afterwards.
+// end cancels them and waits for them. None begins afterwards.
 func (a asking) end() {
 	a.cancel()
 	a.under.Lock()

@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +35,8 @@ type bench struct {
 	path string // of the runtime
 	out  *recorder
 	next int
+
+	staging config.Staging // of its gateways
 }
 
 // opener opens a bench on one runtime.
@@ -44,7 +48,7 @@ func fakeBench(t *testing.T) *bench { return newBench(t, self(t), 0) }
 // failure of that test.
 func newBench(t *testing.T, path string, timeout time.Duration) *bench {
 	t.Helper()
-	b := &bench{t: t, dir: scratch(t), path: path, out: newRecorder()}
+	b := &bench{t: t, dir: scratch(t), path: path, out: newRecorder(), staging: stagingOf("copy")}
 	host, err := openHost(t.Context(), b.dir, path, timeout)
 	must(t, err)
 	b.Host = host
@@ -113,7 +117,20 @@ func (b *bench) source() string {
 		return dir
 	}
 	must(b.t, makeSource(dir))
+	if b.staging.Stage != "copy" {
+		b.give(dir)
+	}
 	return dir
+}
+
+// give makes the container's root the owner of the tree dir: only so can it be
+// overlaid and written.
+func (b *bench) give(dir string) {
+	b.t.Helper()
+	uid, gid := b.ids()
+	must(b.t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, uid, gid))
+	}))
 }
 
 func makeSource(dir string) error {
@@ -130,14 +147,27 @@ func makeSource(dir string) error {
 
 // gateway is one that runs a shell script.
 func (b *bench) gateway(script string) config.Gateway {
-	return gatewayOn(b.source(), "/bin/sh", "-c", script)
+	g := gatewayOn(b.source(), "/bin/sh", "-c", script)
+	g.Staging = b.staging
+	return g
+}
+
+// stagingOf is what the configuration says without a word, but for stage, and
+// the ids: ids = "range" when stage ends in " range".
+func stagingOf(stage string) config.Staging {
+	stage, several := strings.CutSuffix(stage, " range")
+	s := config.Staging{Stage: stage, IDs: "single", Verify: "changed"}
+	if several {
+		s.IDs = "range"
+	}
+	return s
 }
 
 func gatewayOn(source string, command ...string) config.Gateway {
 	return config.Gateway{
 		Name: gatewayName, Rootfs: source, Command: command, Workdir: "/",
 		Mounts:    []config.Mount{{Source: "/usr", Target: "/usr", ReadOnly: true}},
-		Staging:   config.Staging{Stage: "copy", IDs: "single", Verify: "changed"},
+		Staging:   stagingOf("copy"),
 		Ready:     config.Ready{Probe: config.Probe{Kind: config.ProbeNone}},
 		Isolation: config.Isolation{Network: "host", Seccomp: "default"},
 	}

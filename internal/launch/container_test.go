@@ -152,6 +152,9 @@ func suiteUnreadableSource(t *testing.T, b *bench) {
 	closed := filepath.Join(b.source(), "closed")
 	must(t, os.Mkdir(closed, 0o700))
 	must(t, os.WriteFile(filepath.Join(closed, "file"), []byte("within\n"), 0o600))
+	if b.staging.Stage != "copy" {
+		b.give(closed)
+	}
 	must(t, os.Chmod(closed, 0))
 	t.Cleanup(func() { _ = os.Chmod(closed, 0o700) })
 	got := b.output(b.gateway("stat -c %a /closed; chmod 700 /closed && cat /closed/file"))
@@ -185,6 +188,9 @@ func suiteBundle(t *testing.T, b *bench) {
 	dir := filepath.Join(b.dir, "bundle")
 	must(t, os.Mkdir(dir, 0o755))
 	must(t, makeSource(filepath.Join(dir, "rootfs")))
+	if b.staging.Stage != "copy" {
+		b.give(filepath.Join(dir, "rootfs"))
+	}
 	must(t, os.Mkdir(filepath.Join(dir, "extra"), 0o755))
 	must(t, os.WriteFile(filepath.Join(dir, "extra", "file"), []byte("beside the tree\n"), 0o644))
 	spec := specs.Spec{

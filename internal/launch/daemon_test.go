@@ -17,20 +17,20 @@ import (
 
 // daemon is a gatewayd that goes as far with a launch as it is told, says
 // "ready" and waits to be killed. Its arguments are the directory of a bench,
-// the runtime's path, the step, and the script of the gateway.
+// the runtime's path, the step, how it stages, and the script of the gateway.
 func daemon(args []string) int {
 	time.AfterFunc(time.Minute, func() { os.Exit(99) })
 	if err := runtime.BecomeSubreaper(); err != nil {
 		return code(err)
 	}
-	if err := steps(args[0], args[1], args[2], args[3]); err != nil {
+	if err := steps(args[0], args[1], args[2], args[3], args[4]); err != nil {
 		return code(err)
 	}
 	fmt.Println("ready")
 	select {}
 }
 
-func steps(dir, path, step, script string) error {
+func steps(dir, path, step, stage, script string) error {
 	host, err := openHost(context.Background(), dir, path, 0)
 	if err != nil {
 		return err
@@ -41,12 +41,13 @@ func steps(dir, path, step, script string) error {
 	}
 	started := make(chan struct{}, 1000)
 	host.Write = func(context.Context, journal.Line) { started <- struct{}{} }
-	l := NewLauncher(host, gatewayOn(filepath.Join(dir, "source"), "/bin/sh", "-c", script))
-	revision := gatewayOn(filepath.Join(dir, "source"), "/bin/sh", "-c", script).Revision()
+	g := gatewayOn(filepath.Join(dir, "source"), "/bin/sh", "-c", script)
+	g.Staging = stagingOf(stage)
+	l := NewLauncher(host, g)
 	if step == "preparing" {
 		fmt.Println("ready")
 	}
-	if _, err := l.Prepare(context.Background(), 1, revision); err != nil || step == "created" {
+	if _, err := l.Prepare(context.Background(), 1, g.Revision()); err != nil || step == "created" {
 		return err
 	}
 	if err := l.Start(context.Background(), 1); err != nil {
@@ -65,7 +66,7 @@ func steps(dir, path, step, script string) error {
 func (b *bench) killed(t *testing.T, path, step, script string, until func()) {
 	t.Helper()
 	b.source()
-	cmd := exec.Command("/proc/self/exe", "daemon", b.dir, path, step, script)
+	cmd := exec.Command("/proc/self/exe", "daemon", b.dir, path, step, b.stage(), script)
 	cmd.Env = append(os.Environ(), nameEnv+"="+gatewayName)
 	cmd.Stderr = os.Stderr
 	output, err := cmd.StdoutPipe()
@@ -80,4 +81,12 @@ func (b *bench) killed(t *testing.T, path, step, script string, until func()) {
 	}
 	must(t, cmd.Process.Signal(syscall.SIGKILL))
 	_ = cmd.Wait()
+}
+
+// stage is what stagingOf makes the bench's staging of.
+func (b *bench) stage() string {
+	if b.staging.IDs == "range" {
+		return b.staging.Stage + " range"
+	}
+	return b.staging.Stage
 }

@@ -66,11 +66,12 @@ func parts() map[string]func(args []string) int {
 			}
 			return code
 		},
-		"confine": func(args []string) int { return inside.Code(complain(inside.Confine(args))) },
-		"hook":    func([]string) int { return code(inside.LoopbackUp()) },
-		"stage":   func(args []string) int { return code(bundle.HelperMain(context.Background(), args)) },
-		"program": program,
-		"daemon":  daemon,
+		"confine":     func(args []string) int { return inside.Code(complain(inside.Confine(args))) },
+		"hook":        func([]string) int { return code(inside.LoopbackUp()) },
+		"try-overlay": func([]string) int { return code(inside.TryOverlay()) },
+		"stage":       func(args []string) int { return code(bundle.HelperMain(context.Background(), args)) },
+		"program":     program,
+		"daemon":      daemon,
 	}
 }
 

@@ -43,8 +43,9 @@ func (f finding) err() error {
 	return errors.New(f.Refusal)
 }
 
-// tryTime bounds the throw-away container, which takes some 30 ms.
-const tryTime = 20 * time.Second
+// tryTime bounds the throw-away container, which takes some 30 ms. It is over
+// before the launch that waits for the answer has to give up: that one is copied.
+const tryTime = 5 * time.Second
 
 // overlaysWork is the Stager's question. The first one waits for the container,
 // unless an earlier gatewayd's finding holds.
@@ -81,10 +82,22 @@ func (h *Host) Confirm(ctx context.Context) error {
 	h.overlays.mu.Lock()
 	defer h.overlays.mu.Unlock()
 	h.overlays.known, h.overlays.trusted = &now, false
-	if now != *before {
+	if (now.Refusal == "") != (before.Refusal == "") { // the words name the container, and are new each time
 		h.tellFinding(now)
 	}
 	return h.keepFinding(now)
+}
+
+// doubt forgets the finding of an earlier gatewayd, with which a launch has come
+// to nothing: the next launch waits for a try of our own. Confirm would come too
+// late, when not one gateway can start by overlay.
+func (h *Host) doubt() {
+	h.overlays.mu.Lock()
+	defer h.overlays.mu.Unlock()
+	if h.overlays.trusted {
+		h.overlays.known, h.overlays.trusted = nil, false
+		_ = os.Remove(h.findingPath()) // one that stays is doubted again
+	}
 }
 
 // findOut has the container try. It is called with the lock held: every launch

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -43,6 +44,9 @@ func (la *launch) prepare(ctx context.Context) error {
 		return la.prepareBare()
 	}
 	if err := la.create(ctx); err != nil {
+		if la.staged.Mode == staging.Overlay && !la.trying && ctx.Err() == nil {
+			la.host.doubt()
+		}
 		return err
 	}
 	la.watchSource()

@@ -19,7 +19,8 @@ import (
 func (b *bench) serving(address string) config.Gateway {
 	b.t.Helper()
 	g := gatewayOn(b.source(), "/prog", "program", "serve", address)
-	g.Mounts = append(g.Mounts, config.Mount{Source: b.Self, Target: "/prog", ReadOnly: true})
+	g.Mounts = append(g.Mounts, config.Mount{Source: reachableSelf(), Target: "/prog", ReadOnly: true})
+	g.Staging = b.staging
 	return g
 }
 

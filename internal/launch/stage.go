@@ -94,9 +94,17 @@ func (la *launch) fields(event string) []zap.Field {
 }
 
 // watchSource looks after the tree beneath an overlay for as long as the launch
-// has it.
+// has it. Clean waits for it: what it reads with the help of another process is
+// otherwise still under way when nothing of the launch should be left.
 func (la *launch) watchSource() {
-	go la.staged.Watch(la.asking.life, la.tellNews)
+	ctx, done, err := la.asking.begin(context.Background())
+	if err != nil {
+		return // Clean has begun
+	}
+	go func() {
+		defer done()
+		la.staged.Watch(ctx, la.tellNews)
+	}()
 }
 
 func (la *launch) tellNews(news staging.News) {
