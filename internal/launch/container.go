@@ -84,12 +84,25 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 		return r.Create(ctx, la.id, options)
 	}
 	namespace, err := bundle.HoldNamespace(ctx, Helper, la.ids)
+	if ctx.Err() != nil {
+		return nil, cutShort(ctx, namespace)
+	}
 	if err != nil {
-		return nil, permanent(err)
+		return nil, lasting(err)
 	}
 	options.Within = namespace.Pid
 	created, err := r.Create(ctx, la.id, options)
 	return created, errors.Join(err, namespace.Close())
+}
+
+// cutShort: whatever went wrong then is nobody's fault, and no reason not to try
+// again.
+func cutShort(ctx context.Context, namespace *bundle.Namespace) error {
+	err := fmt.Errorf("make a user namespace: %w", ctx.Err())
+	if namespace != nil {
+		err = errors.Join(err, namespace.Close())
+	}
+	return err
 }
 
 // within: root maps what it likes, and a single id needs nobody's leave.

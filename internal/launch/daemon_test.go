@@ -42,6 +42,9 @@ func steps(dir, path, step, stage, script string) error {
 	started := make(chan struct{}, 1000)
 	host.Write = func(context.Context, journal.Line) { started <- struct{}{} }
 	g := gatewayOn(filepath.Join(dir, "source"), "/bin/sh", "-c", script)
+	if script == becomeAnother {
+		g = becoming(filepath.Join(dir, "source"), reachableSelf())
+	}
 	g.Staging = stagingOf(stage)
 	l := NewLauncher(host, g)
 	if step == "preparing" {

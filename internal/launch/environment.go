@@ -67,14 +67,19 @@ func (la *launch) mountSource(m config.Mount) (string, error) {
 	}
 	path := la.host.Dirs.Data(la.gateway.Name)
 	uid, gid := la.host.ids()
-	return path, createDirOf(path, uid, gid)
+	var others []bundle.IDRange
+	if !la.ids.Single() {
+		others = la.ids.UIDs
+	}
+	return path, createDirOf(path, uid, gid, others)
 }
 
 // createDirOf makes a directory that belongs to container root, or takes one
-// that does already. One of our own is given away: root was killed before it
+// that does already, or that container root has given to one of its own ids:
+// servers that become another user do that to what they keep. One of our own is given away: root was killed before it
 // could, or has put one there that was saved. What anybody else put in its
 // place is refused.
-func createDirOf(path string, uid, gid int) error {
+func createDirOf(path string, uid, gid int, others []bundle.IDRange) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create data directory: %w", err)
 	}
@@ -83,6 +88,9 @@ func createDirOf(path string, uid, gid int) error {
 		return fmt.Errorf("use data directory: %w", err)
 	}
 	owner := ownerOf(info)
+	if info.IsDir() && within(others, owner) {
+		return nil
+	}
 	if !info.IsDir() || owner != uid && owner != os.Geteuid() {
 		return fmt.Errorf("use data directory %s: it is a %s of uid %d, not a directory of uid %d", path, info.Mode().Type(), owner, uid)
 	}
@@ -93,3 +101,10 @@ func createDirOf(path string, uid, gid int) error {
 }
 
 func ownerOf(info os.FileInfo) int { return int(info.Sys().(*syscall.Stat_t).Uid) }
+
+// within reports whether the host's uid is in one of the ranges.
+func within(ranges []bundle.IDRange, uid int) bool {
+	return slices.ContainsFunc(ranges, func(r bundle.IDRange) bool {
+		return int64(uid) >= int64(r.Host) && int64(uid) < int64(r.Host)+int64(r.Size)
+	})
+}

@@ -18,6 +18,8 @@ func program(args []string) int {
 		return code(serve(args[1]))
 	case "forbidden":
 		return code(forbidden())
+	case "become":
+		return code(become(args[1]))
 	case "idle":
 		fmt.Println("ready")
 		select {}
@@ -52,4 +54,37 @@ func serve(address string) error {
 func forbidden() error {
 	unshare, sethostname := syscall.Unshare(syscall.CLONE_FS), syscall.Sethostname([]byte("x"))
 	return errors.New(fmt.Sprint("unshare: ", unshare, ", sethostname: ", sethostname))
+}
+
+// another is who become becomes: the nginx of Debian's images.
+const another = 101
+
+// become does what servers do that begin as root: it gives a directory of the
+// root and its data to another user, becomes that one, and works there. Then it writes to its output by its path.
+func become(data string) error {
+	err := errors.Join(os.Mkdir("/cache", 0o700), os.Chown("/cache", another, another),
+		os.Chown(data, another, another),
+		syscall.Setgroups([]int{another}), syscall.Setgid(another), syscall.Setuid(another))
+	if err != nil {
+		return err
+	}
+	kept, _ := os.ReadFile(data + "/file")
+	fmt.Printf("kept %q\n", kept)
+	err = errors.Join(os.WriteFile(data+"/file", []byte("precious"), 0o600), os.MkdirAll("/cache/in/side", 0o700), os.WriteFile("/cache/in/file", nil, 0), os.Chmod("/cache/in", 0))
+	if err != nil {
+		return err
+	}
+	groups, err := os.Getgroups()
+	if err != nil {
+		return err
+	}
+	output, err := os.OpenFile("/dev/stdout", os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(output, "is", os.Getuid(), os.Getgid(), groups); err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	select {}
 }

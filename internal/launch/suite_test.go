@@ -33,6 +33,7 @@ func realSuite(t *testing.T, name string) {
 	suite(t, open)
 	containerSuite(t, open)
 	overlaySuite(t, name, path)
+	rangeSuite(t, name, path)
 }
 
 // suite is what a launch must do whatever runtime makes its container.
@@ -179,7 +180,7 @@ func suiteClean(t *testing.T, b *bench) {
 		t.Errorf("info of a running launch = %+v", before)
 	}
 	before.Pid, before.Cleaned = 0, true
-	before.Digest = r.Info(r.n).Digest // of a source under an overlay it is told when it is known
+	before.Digest = r.Info(r.n).Digest       // of a source under an overlay it is told when it is known
 	if info := r.Info(r.n); info != before { // who hears of the end later asks for the id
 		t.Errorf("info of a cleaned launch = %+v, want %+v", info, before)
 	}
