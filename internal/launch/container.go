@@ -80,6 +80,9 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 	options := runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	}
+	if err := la.granted(r); err != nil {
+		return nil, permanent(err)
+	}
 	if !la.within() {
 		return r.Create(ctx, la.id, options)
 	}

@@ -1,10 +1,14 @@
 package launch
 
 import (
+	"fmt"
 	"os"
+
+	subid "github.com/moby/sys/user"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
 // containerUser is the host uid and gid that container root has under a
@@ -38,6 +42,28 @@ func (h *Host) idMap(g config.Gateway) (bundle.IDMap, error) {
 		return RangeIDs()
 	}
 	return bundle.SingleID(rootIDs()), nil
+}
+
+// granted is an error where youki of root would not get the container's ids. It
+// leaves a mapping of several ranges to newuidmap(1), which grants root what the
+// files give it and nothing else, and youki does not look at what that says.
+func (la *launch) granted(r *runtime.Runtime) error {
+	if os.Geteuid() != 0 || la.ids.Single() || r.Name() != "youki" {
+		return nil
+	}
+	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
+		entries, err := subid.ParseSubIDFileFilter(file, func(e subid.SubID) bool {
+			return (e.Name == "root" || e.Name == "0") && e.SubID <= containerUser && containerUser-e.SubID < e.Count
+		})
+		if err != nil {
+			return fmt.Errorf("read %s: %w", file, err)
+		}
+		if len(entries) == 0 {
+			return fmt.Errorf("%w: %s does not give root the id %d of container root, without which youki gets none: add the line root:%[3]d:1",
+				bundle.ErrNoRange, file, containerUser)
+		}
+	}
+	return nil
 }
 
 // removal is how a sweep removes trees of whose launches nothing is known: with
