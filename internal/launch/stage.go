@@ -119,8 +119,8 @@ func (la *launch) tellNews(news staging.News) {
 	}
 	la.tell(func(i *Info) {
 		i.SourceChanged = change
-		if i.Digest == "" {
-			i.Digest = news.Digest
+		if !news.Changed && news.Digest != "" {
+			i.Digest = news.Digest // what the launch began with
 		}
 	})
 }

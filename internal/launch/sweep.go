@@ -9,7 +9,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -26,6 +28,7 @@ func (h *Host) Sweep(ctx context.Context) ([]string, error) {
 	errs := []error{err}
 	names, err := h.left()
 	errs = append(errs, err)
+	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()))
 	var swept []string
 	for _, name := range names {
 		if err := h.sweepName(ctx, name, leaves[name]); err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"path/filepath"
 	"sync/atomic"
+	"time"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
@@ -67,6 +68,10 @@ func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.S
 	if err != nil {
 		return nil, err
 	}
+	if last := s.last(); last != nil && survey.Digest == "" && last.State == survey.State {
+		survey.Digest = last.Digest // nothing was touched since that was read
+	}
 	s.known.Store(survey)
+	touch(s.cache, time.Now())
 	return survey, nil
 }

@@ -50,7 +50,7 @@ type Request struct {
 type Staged struct {
 	Mode    string // Copy or Overlay
 	Why     string // what kept it from an overlay; empty when nothing did
-	Digest  string // of the tree; empty while it is not known, and with verify = "never"
+	Digest  string // of the tree, beneath an overlay as it was last; empty while it is not known, and with verify = "never"
 	Root    string // what config.json names
 	Overlay *bundle.Overlay
 	Copied  bundle.Copied // zero with an overlay
@@ -81,9 +81,17 @@ func (s *Stager) Stage(ctx context.Context, r Request) (*Staged, error) {
 	}
 	staged.Mode, staged.Why = mode, why
 	if mode == Overlay {
+		staged.expect()
 		return staged, staged.mount(r)
 	}
 	return staged, staged.copy(ctx, s, r)
+}
+
+// expect takes the digest that the tree had last, until Watch has looked again.
+func (st *Staged) expect() {
+	if last := st.source.last(); st.verify != "never" && last != nil {
+		st.Digest = last.Digest
+	}
 }
 
 // mount makes what the runtime needs to mount the overlay.

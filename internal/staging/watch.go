@@ -8,10 +8,12 @@ import (
 )
 
 const (
-	watchEvery = time.Minute
-	// watchShare bounds what looking costs: a tree that takes a second to walk
-	// is looked at every 17 minutes.
-	watchShare = 1000
+	// lookAfter leaves a launch of a known tree the processor until it is up.
+	lookAfter = 2 * time.Second
+	lookEvery = time.Minute
+	// lookShare bounds what looking costs: a tree that takes a second to walk is
+	// looked at every 17 minutes.
+	lookShare = 1000
 )
 
 // News is what Watch tells of a tree.
@@ -33,7 +35,16 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 		return
 	}
 	w := &watch{base: st.before, shown: st.before}
+	pause := time.Duration(0)
+	if st.Digest != "" { // nobody waits for it
+		pause = lookAfter
+	}
 	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(pause):
+		}
 		began := time.Now()
 		survey, err := st.source.examine(ctx, bundle.ContentChanged)
 		if ctx.Err() != nil {
@@ -42,11 +53,7 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 		if news, ok := w.judge(survey, err); ok {
 			tell(news)
 		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(max(watchEvery, watchShare*time.Since(began))):
-		}
+		pause = max(lookEvery, lookShare*time.Since(began))
 	}
 }
 
