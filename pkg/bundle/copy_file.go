@@ -145,10 +145,12 @@ func (t *tree) createOrLink(p *place, name string, st *unix.Stat_t) (fd int, err
 }
 
 // create makes a file as it will be, but for what is cleared by writing to it
-// (set-ID bits) and by the umask. Nobody else can come near it: see makeRoot.
+// (set-ID bits) and by the umask, and for the owner's right to write, which it
+// takes to set an attribute (xattr(7)) even where the file is open for writing.
+// Nobody else can come near it: see makeRoot.
 func create(dir int, name string, mode uint32) (int, error) {
 	for {
-		fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode&0o777)
+		fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode&0o777|0o200)
 		if !errors.Is(err, unix.EINTR) {
 			return fd, err
 		}

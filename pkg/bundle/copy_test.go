@@ -136,6 +136,23 @@ func TestCopyIsEqual(t *testing.T) {
 	}
 }
 
+// A user may set no attribute of a file without the right to write it, be it open
+// for writing.
+func TestCopyKeepsAttributesOfWhatIsReadOnly(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	dir := scratch(t)
+	source, dest := filepath.Join(dir, "source"), filepath.Join(dir, "dest")
+	hostile := filepath.Join(source, "d")
+	must(t, os.MkdirAll(hostile, 0o755))
+	hostileTree(t, hostile)
+	must(t, unix.Setxattr(hostile, "user.note", []byte("kept"), 0), os.Chmod(hostile, 0o555))
+	want := describe(t, source)
+	must(t, only(Copy(context.Background(), source, dest, CopyOptions{KeepSetuid: true})))
+	sameTree(t, want, describe(t, dest))
+}
+
 func TestCopyIsIndependent(t *testing.T) {
 	dir := scratch(t)
 	source, dest := filepath.Join(dir, "source"), filepath.Join(dir, "dest")
