@@ -22,7 +22,7 @@ func TestOwnersFollowTheMapping(t *testing.T) {
 			UIDs: []IDRange{{0, 1000, 1}, {1, 100000, 65535}},
 			GIDs: []IDRange{{0, 1000, 1}, {1, 200000, 65535}},
 		},
-		source: IDMap{UIDs: []IDRange{{0, 500000, 100}}, GIDs: []IDRange{{0, 500000, 100}}},
+		source: IDMap{UIDs: []IDRange{{0, 500000, 100}, {5, 1000, 1}}, GIDs: []IDRange{{0, 500000, 100}}},
 		self:   ids{1000, 1000},
 	}
 	for _, c := range []struct {
