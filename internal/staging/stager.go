@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
@@ -29,6 +30,9 @@ type Stager struct {
 	// Hold keeps others from reaping the helper's process until the function
 	// that it returns is called. Nil: there is nobody who would.
 	Hold func() (release func())
+
+	// Every is how often Watch looks. Zero: as seldom as the package says.
+	Every time.Duration
 
 	mu      sync.Mutex
 	sources map[string]*source

@@ -53,8 +53,16 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 		if news, ok := w.judge(survey, err); ok {
 			tell(news)
 		}
-		pause = max(lookEvery, lookShare*time.Since(began))
+		pause = st.source.stager.pause(time.Since(began))
 	}
+}
+
+// pause is how long Watch waits after a look that took so long.
+func (s *Stager) pause(took time.Duration) time.Duration {
+	if s.Every > 0 {
+		return s.Every
+	}
+	return max(lookEvery, lookShare*took)
 }
 
 // watch is what was found so far.

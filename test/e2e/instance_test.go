@@ -172,6 +172,11 @@ type state struct {
 	Runtime    string    `json:"runtime"`
 	Leftovers  []string  `json:"leftovers"`
 	ProbeError string    `json:"probe_error"`
+	Stage      string    `json:"stage"`
+	Reason     string    `json:"stage_reason"`
+	Digest     string    `json:"digest"`
+	IDs        string    `json:"ids"`
+	Changed    string    `json:"source_changed"`
 }
 
 // states are all gateways by name.

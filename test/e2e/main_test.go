@@ -10,7 +10,7 @@ import (
 )
 
 // programs are the paths of what the tests run.
-var programs struct{ gatewayd, gateway, runtime string }
+var programs struct{ gatewayd, gateway, runtime, server string }
 
 func TestMain(m *testing.M) {
 	// Most tests wait most of the time. Before Parse: the command line overrides.
@@ -39,6 +39,9 @@ func find(dir string) (err error) {
 		return err
 	}
 	if programs.runtime, err = built(dir, "runtime", "programs/runtime/runtime", "./programs/runtime"); err != nil {
+		return err
+	}
+	if programs.server, err = built(dir, "server", "programs/server/server", "./programs/server"); err != nil {
 		return err
 	}
 	installed := ""
