@@ -27,7 +27,10 @@ func hiddenCommands() []*cobra.Command {
 			err := inside.Confine(argv)
 			return codeError{inside.Code(err), err}
 		}),
-		hidden("try-overlay", "see whether an overlay does what a root must", func([]string) error { return inside.TryOverlay() }),
+		hidden("try-overlay", "see whether an overlay does what a root must", func([]string) error {
+			err := inside.TryOverlay()
+			return codeError{inside.OverlayCode(err), err}
+		}),
 		hidden("stage", "stage, examine or remove in a user namespace", func(args []string) error {
 			return bundle.HelperMain(context.Background(), args)
 		}),

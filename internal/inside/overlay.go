@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 )
 
 // TryOverlay does to "/" what programs do to their root and a half-working
@@ -29,6 +30,23 @@ func TryOverlay() error {
 		}
 	}
 	return nil
+}
+
+// CodePassing is what a process that tried an overlay exits with when the machine
+// was short of something: EX_TEMPFAIL of sysexits.h.
+const CodePassing = 75
+
+// OverlayCode is the exit code for an error of TryOverlay.
+func OverlayCode(err error) int {
+	if err == nil {
+		return 0
+	}
+	for _, passing := range []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EIO, syscall.ENOMEM, syscall.EMFILE, syscall.ENFILE} {
+		if errors.Is(err, passing) {
+			return CodePassing
+		}
+	}
+	return 1
 }
 
 func empty() error {

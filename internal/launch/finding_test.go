@@ -28,6 +28,7 @@ func findingSuite(t *testing.T, works bool, open opener) {
 		"damaged":     suiteFindingDamaged,
 		"asked twice": suiteFindingAskedTwice,
 		"cut":         suiteFindingCut,
+		"insisted":    suiteFindingInsisted,
 	} {
 		t.Run("finding/"+name, func(t *testing.T) { test(t, open(t), works) })
 	}
@@ -57,11 +58,14 @@ func (b *bench) nextHost(t *testing.T) *Host {
 // finds fails unless the Host says of overlays what it should.
 func finds(t *testing.T, h *Host, works bool) {
 	t.Helper()
-	if err := h.overlaysWork(t.Context()); (err == nil) != works {
-		t.Errorf("overlays: %v, want them to work: %v", err, works)
+	refusal, err := h.overlaysWork(t.Context(), false)
+	must(t, err)
+	if (refusal == nil) != works {
+		t.Errorf("overlays: %v, want them to work: %v", refusal, works)
 	}
 }
 
+// That it works is kept, that it does not is tried again by the next gatewayd.
 func suiteFindingKept(t *testing.T, b *bench, works bool) {
 	tried := tries(b.Host)
 	finds(t, b.Host, works)
@@ -73,9 +77,10 @@ func suiteFindingKept(t *testing.T, b *bench, works bool) {
 	next := b.nextHost(t)
 	tried = tries(next)
 	finds(t, next, works)
-	if tried() != 0 {
-		t.Error("the next gatewayd does not take what was found")
+	if (tried() == 0) != works {
+		t.Errorf("the next gatewayd tries %d times", tried())
 	}
+	tried = tries(next)
 	must(t, next.Confirm(t.Context()))
 	must(t, next.Confirm(t.Context())) // nothing is taken on trust any more
 	if tried() != 0 {
@@ -88,39 +93,45 @@ func suiteFindingKept(t *testing.T, b *bench, works bool) {
 
 // A finding that is not true any more holds until there is time to try again.
 func suiteFindingCorrected(t *testing.T, b *bench, works bool) {
+	if works {
+		return // nothing false can be kept
+	}
 	where, err := b.place(t.Context())
 	must(t, err)
-	wrong := finding{Where: where}
-	if works {
-		wrong.Refusal = "overlays are out of fashion"
-	}
-	must(t, b.keepFinding(wrong))
+	must(t, b.keepWorked(where))
 	tried := tries(b.Host)
-	finds(t, b.Host, !works)
+	finds(t, b.Host, true)
 	must(t, b.Confirm(t.Context()))
 	if tried() != 1 {
 		t.Errorf("told %d times", tried())
 	}
-	finds(t, b.Host, works)
-	kept, ok := b.keptFinding(where)
-	if !ok || (kept.Refusal == "") != works {
-		t.Errorf("kept: %+v, %v", kept, ok)
+	finds(t, b.Host, false)
+	if b.worked(where) {
+		t.Error("it is kept all the same")
 	}
 	b.nothingLeft(t)
+}
+
+// Who cannot do without an overlay does not take an earlier no for an answer.
+func suiteFindingInsisted(t *testing.T, b *bench, works bool) {
+	finds(t, b.Host, works)
+	b.overlays.refusal = errors.New("not at that moment")
+	finds(t, b.Host, false)
+	if refusal, err := b.overlaysWork(t.Context(), true); err != nil || (refusal == nil) != works {
+		t.Errorf("refusal %v, %v", refusal, err)
+	}
+	b.overlays.refusal, b.overlays.since = errors.New("long ago"), time.Now().Add(-refusalHolds)
+	finds(t, b.Host, works)
 }
 
 // What cannot be read, or was found elsewhere, counts as nothing.
 func suiteFindingDamaged(t *testing.T, b *bench, works bool) {
 	where, err := b.place(t.Context())
 	must(t, err)
-	elsewhere := finding{Where: strings.Replace(where, "device ", "device 9", 1)}
-	if works {
-		elsewhere.Refusal = "not over there"
-	}
-	foreign, err := json.Marshal(elsewhere)
+	foreign, err := json.Marshal(finding{Where: strings.Replace(where, "device ", "device 9", 1)})
 	must(t, err)
-	for _, text := range []string{"", "{", "null", "[]", `{"where":7}`, `{"refusal":"no"}`, string(foreign), strings.Repeat("[", 1<<20)} {
-		must(t, os.WriteFile(b.findingPath(), []byte(text), 0o600))
+	for _, text := range []string{"", "{", "null", "[]", `{"where":7}`, `{"worked":"yes"}`, string(foreign), strings.Repeat("[", 1<<20)} {
+		must(t, os.WriteFile(b.workedPath(), []byte(text), 0o600))
 		next := b.nextHost(t)
 		tried := tries(next)
 		finds(t, next, works)
@@ -128,8 +139,8 @@ func suiteFindingDamaged(t *testing.T, b *bench, works bool) {
 			t.Errorf("with %.40q it is tried %d times", text, tried())
 		}
 	}
-	must(t, os.Remove(b.findingPath()))
-	must(t, os.MkdirAll(filepath.Join(b.findingPath(), "directory"), 0o700))
+	must(t, os.RemoveAll(b.workedPath()))
+	must(t, os.MkdirAll(filepath.Join(b.workedPath(), "directory"), 0o700))
 	finds(t, b.nextHost(t), works) // it cannot be kept: that is no reason to refuse
 	b.nothingLeft(t)
 }
@@ -152,10 +163,10 @@ func suiteFindingCut(t *testing.T, b *bench, works bool) {
 	tried := tries(b.Host)
 	for after := 200 * time.Microsecond; after < 100*time.Millisecond && tried() == 0; after = after * 3 / 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
-		err := b.overlaysWork(ctx)
+		_, err := b.overlaysWork(ctx, false)
 		cut := ctx.Err() != nil
 		cancel()
-		if _, kept := os.Stat(b.findingPath()); cut && kept == nil != (tried() == 1) {
+		if _, kept := os.Stat(b.workedPath()); cut && kept == nil != (tried() == 1 && works) {
 			t.Errorf("cut after %v: %v, kept: %v", after, err, kept)
 		}
 		b.noTry(t)
@@ -170,7 +181,7 @@ func TestFindingDoubted(t *testing.T) {
 	b := told(t, 0, "create-refuse-late")
 	where, err := b.place(t.Context())
 	must(t, err)
-	must(t, b.keepFinding(finding{Where: where}))
+	must(t, b.keepWorked(where))
 	tried := tries(b.Host)
 	b.staging = stagingOf("auto")
 	g := b.gateway("")
@@ -183,8 +194,8 @@ func TestFindingDoubted(t *testing.T) {
 		t.Errorf("staged by %s after %d tries", info.Stage, tried())
 	}
 	r.clean()
-	if kept, ok := b.keptFinding(where); !ok || kept.Refusal == "" {
-		t.Errorf("kept: %+v, %v", kept, ok)
+	if b.worked(where) {
+		t.Error("it is kept all the same")
 	}
 }
 

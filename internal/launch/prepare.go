@@ -45,7 +45,7 @@ func (la *launch) prepare(ctx context.Context) error {
 	}
 	if err := la.create(ctx); err != nil {
 		if la.staged.Mode == staging.Overlay && !la.trying && ctx.Err() == nil {
-			la.host.doubt()
+			la.host.doubt(ctx)
 		}
 		return err
 	}
@@ -70,14 +70,21 @@ func (la *launch) preflight() error {
 // would again. What the machine is short of, or a disk that does not answer, is
 // left as it is: that may pass.
 func permanent(err error) error {
+	if isPassing(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+}
+
+func isPassing(err error) bool {
 	for _, passing := range []error{
 		unix.ENOSPC, unix.EDQUOT, unix.EIO, unix.ENOMEM, unix.EMFILE, unix.ENFILE, unix.EAGAIN, unix.EINTR, unix.ESTALE, unix.ETIMEDOUT,
 	} {
 		if errors.Is(err, passing) {
-			return err
+			return true
 		}
 	}
-	return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+	return false
 }
 
 func (la *launch) makeDir() error {

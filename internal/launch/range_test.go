@@ -30,7 +30,7 @@ func rangeSuite(t *testing.T, name, path string) {
 			b := overlayBench(t, path)
 			b.staging = stagingOf(stage)
 			if b.staging.Stage != "copy" {
-				must(t, b.overlaysWork(t.Context()))
+				finds(t, b.Host, true)
 			}
 			return b
 		}

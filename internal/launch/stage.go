@@ -109,20 +109,32 @@ func (la *launch) watchSource() {
 
 func (la *launch) tellNews(news staging.News) {
 	change := ""
-	switch {
-	case news.Changed:
+	if news.Changed {
 		change = changeOf(news)
-		la.host.log().Warn(la.title()+": the source has changed under the live overlay: "+change,
-			append(la.fields("source-changed"), zap.String("digest", news.Digest), zap.String("digest_before", news.Was))...)
-	case news.Err != nil:
-		la.host.log().Warn(la.title()+": the source cannot be examined", append(la.fields("source-changed"), zap.Error(news.Err))...)
 	}
+	la.logNews(news, change)
 	la.tell(func(i *Info) {
 		i.SourceChanged = change
 		if !news.Changed && news.Digest != "" {
 			i.Digest = news.Digest // what the launch began with
 		}
 	})
+}
+
+func (la *launch) logNews(news staging.News, change string) {
+	fields := append(la.fields("source-changed"), zap.String("digest", news.Digest), zap.String("digest_before", news.Was))
+	expected := la.info.Load().Digest
+	switch {
+	case news.Changed:
+		la.host.log().Warn(la.title()+": the source has changed under the live overlay: "+change, fields...)
+	case news.Err != nil:
+		la.host.log().Warn(la.title()+": the source cannot be examined, its digest is not known", append(fields, zap.Error(news.Err))...)
+	case expected != "" && expected != news.Digest:
+		la.host.log().Info(la.title()+": the source is another one than at the launch before: it was "+expected+" and is "+news.Digest, fields...)
+	}
+	if news.Unfit != nil {
+		la.host.log().Warn(la.title()+": the next launch cannot have an overlay of this source", append(fields, zap.Error(news.Unfit))...)
+	}
 }
 
 // changeOf says what the change is, and what to do.
@@ -139,5 +151,6 @@ func changeOf(news staging.News) string {
 
 // removeRoot removes what was staged, with whatever the container made of it.
 func (la *launch) removeRoot(ctx context.Context) error {
+	defer la.host.children.hold()() // the helper's process has no name among them
 	return bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{IDs: la.ids, Helper: Helper})
 }

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -20,7 +22,28 @@ type source struct {
 	stager *Stager
 
 	turn  chan struct{} // held by who examines it: a second one finds the cache filled
-	known atomic.Pointer[bundle.Survey]
+	known atomic.Pointer[known]
+}
+
+// known is the newest survey of a tree.
+type known struct {
+	survey *bundle.Survey
+	top    top // of before it
+}
+
+// top is the tree's own directory. One that replaces it, as an upgrade in place
+// by rename does, is another.
+type top struct {
+	dev, ino     uint64
+	mtime, ctime unix.Timespec
+}
+
+func topOf(path string) top {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return top{} // Examine will say why
+	}
+	return top{st.Dev, st.Ino, st.Mtim, st.Ctim}
 }
 
 // source returns what is known of the tree at path. The ids decide what a
@@ -49,7 +72,21 @@ func (s *Stager) source(path string, ids bundle.IDMap) *source {
 }
 
 // last is the newest survey; nil: none yet.
-func (s *source) last() *bundle.Survey { return s.known.Load() }
+func (s *source) last() *bundle.Survey {
+	if k := s.known.Load(); k != nil {
+		return k.survey
+	}
+	return nil
+}
+
+// upToDate is the newest survey, or a new one where a single look shows that
+// the tree is another one now.
+func (s *source) upToDate(ctx context.Context) (*bundle.Survey, error) {
+	if k := s.known.Load(); k != nil && k.top == topOf(s.path) {
+		return k.survey, nil
+	}
+	return s.examine(ctx, bundle.ContentNone)
+}
 
 // examine looks at the tree.
 func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.Survey, error) {
@@ -62,6 +99,7 @@ func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.S
 	if s.stager.Hold != nil {
 		defer s.stager.Hold()()
 	}
+	before := topOf(s.path)
 	survey, err := bundle.Examine(ctx, s.path, bundle.SurveyOptions{
 		Content: content, Cache: s.cache, IDs: s.ids, Helper: s.stager.Helper,
 	})
@@ -71,7 +109,7 @@ func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.S
 	if last := s.last(); last != nil && survey.Digest == "" && last.State == survey.State {
 		survey.Digest = last.Digest // nothing was touched since that was read
 	}
-	s.known.Store(survey)
+	s.known.Store(&known{survey, before})
 	touch(s.cache, time.Now())
 	return survey, nil
 }

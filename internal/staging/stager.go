@@ -23,9 +23,10 @@ type Stager struct {
 	Upper  string   // directory that all roots are made in
 	Helper []string // as bundle.CopyOptions has it
 
-	// Overlays tells whether the runtime can make an overlay a container's
-	// root: nil, or why not.
-	Overlays func(context.Context) error
+	// Overlays tells whether the runtime can make an overlay a container's root:
+	// no refusal, or why not. insist: an earlier no is not enough, since without
+	// an overlay nothing will run. An error says that it could not be found out.
+	Overlays func(ctx context.Context, insist bool) (refusal, err error)
 
 	// Hold keeps others from reaping the helper's process until the function
 	// that it returns is called. Nil: there is nobody who would.
@@ -62,13 +63,15 @@ type Staged struct {
 	source *source
 	before *bundle.Survey // from before an overlay was made; nil: there is none
 	verify string
+	unfit  func(*bundle.Survey) error // see News
 }
 
-// Stage makes the root that r asks for. On an error nothing of it is left, as
-// far as that can be removed. An error that another try will not mend is one of
-// the errors of package bundle, or a refusal of this one: see Lasting.
+// Stage makes the root that r asks for. After an error there may be something
+// of it, for bundle.Remove. Lasting tells the errors that another try will not
+// mend.
 func (s *Stager) Stage(ctx context.Context, r Request) (*Staged, error) {
 	staged := &Staged{source: s.source(r.Source, r.IDs), verify: r.Staging.Verify}
+	staged.unfit = func(survey *bundle.Survey) error { return survey.OverlayRefusal(r.Source, r.IDs, r.ReadOnly) }
 	if first(r.Staging) {
 		var err error
 		if staged.before, err = staged.source.examine(ctx, content(r.Staging)); err != nil {
@@ -111,7 +114,9 @@ func (st *Staged) mount(r Request) error {
 // copy copies the tree, and takes its digest meanwhile.
 func (st *Staged) copy(ctx context.Context, s *Stager, r Request) error {
 	taken := make(chan error, 1)
-	go func() { taken <- st.take(ctx) }()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() { taken <- st.take(ctx, r) }()
 	var err error
 	st.Root = r.Dest
 	st.Copied, err = bundle.Copy(ctx, r.Source, r.Dest, bundle.CopyOptions{
@@ -119,8 +124,11 @@ func (st *Staged) copy(ctx context.Context, s *Stager, r Request) error {
 		MaxSize: r.Staging.MaxSize, MaxFiles: r.Staging.MaxFiles,
 		SkipSpecial: r.Staging.SkipSpecial, KeepSetuid: r.Staging.KeepSetuid,
 	})
+	if err != nil {
+		cancel() // nobody wants to know
+	}
 	if takeErr := <-taken; err == nil {
-		err = takeErr // there is a tree now, which Clean removes
+		err = takeErr
 	}
 	if err == nil && st.before != nil {
 		err = st.unchanged(ctx)
@@ -141,12 +149,13 @@ func (st *Staged) unchanged(ctx context.Context) error {
 	return nil
 }
 
-// take finds out the digest, unless it is known or not wanted.
-func (st *Staged) take(ctx context.Context) error {
-	if st.before != nil || st.verify == "never" {
+// take finds out the digest, unless it is known or not wanted. Where the next
+// launch may want an overlay the tree is looked at in any case.
+func (st *Staged) take(ctx context.Context, r Request) error {
+	if st.before != nil || st.verify == "never" && (r.Staging.Stage == "copy" || r.Bare) {
 		return nil
 	}
-	survey, err := st.source.examine(ctx, bundle.ContentChanged)
+	survey, err := st.source.examine(ctx, content(r.Staging))
 	if err == nil {
 		st.Digest = survey.Digest
 	}

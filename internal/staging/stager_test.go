@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
@@ -32,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("hello"), 0o644))
 	w.Stager = &Stager{
 		Cache: filepath.Join(dir, "cache"), Upper: filepath.Join(dir, "upper"),
-		Overlays: func(context.Context) error { return nil },
+		Overlays: func(context.Context, bool) (error, error) { return nil, nil },
 	}
 	return w
 }
@@ -71,6 +73,10 @@ func (w *world) nothingMore(before int) {
 	}
 }
 
+func refusing(refusal error) func(context.Context, bool) (error, error) {
+	return func(context.Context, bool) (error, error) { return refusal, nil }
+}
+
 func TestChoice(t *testing.T) {
 	refuses := errors.New("crun makes none")
 	for name, test := range map[string]struct {
@@ -81,10 +87,13 @@ func TestChoice(t *testing.T) {
 		"as asked, overlay": {func(_ *world, r *Request) { r.Staging.Stage = "overlay" }, Overlay, ""},
 		"as asked, copy":    {func(_ *world, r *Request) { r.Staging.Stage = "copy" }, Copy, `stage = "copy"`},
 		"bare":              {func(_ *world, r *Request) { r.Bare = true }, Copy, "isolation.bare"},
-		"runtime":           {func(w *world, _ *Request) { w.Overlays = func(context.Context) error { return refuses } }, Copy, "crun makes none"},
+		"runtime":           {func(w *world, _ *Request) { w.Overlays = refusing(refuses) }, Copy, "crun makes none"},
 		"on trust": {func(w *world, r *Request) {
-			w.Overlays, r.Trusting = func(context.Context) error { return refuses }, true
+			w.Overlays, r.Trusting = refusing(refuses), true
 		}, Overlay, ""},
+		"unknown": {func(w *world, _ *Request) {
+			w.Overlays = func(context.Context, bool) (error, error) { return nil, errors.New("it was killed") }
+		}, Copy, "it was killed"},
 		"another's mapping": {func(_ *world, r *Request) {
 			r.IDs.UIDs = append(r.IDs.UIDs, bundle.IDRange{Container: 1, Host: 100000, Size: 10})
 			r.SourceIDs = bundle.SingleID(7, 7)
@@ -110,7 +119,7 @@ func (w *world) sourceOf(r Request) *source { return w.Stager.source(r.Source, r
 // An overlay that is asked for and cannot be had is no copy.
 func TestOverlayOrNothing(t *testing.T) {
 	w := newWorld(t)
-	w.Overlays = func(context.Context) error { return errors.New("no overlays here") }
+	w.Overlays = refusing(errors.New("no overlays here"))
 	r := w.request()
 	r.Staging.Stage = "overlay"
 	_, err := w.Stage(t.Context(), r)
@@ -118,6 +127,54 @@ func TestOverlayOrNothing(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	w.nothingMore(0)
+}
+
+// What may pass is no refusal: the next launch asks again.
+func TestOverlayThatCouldNotBeTried(t *testing.T) {
+	w := newWorld(t)
+	insisted := false
+	w.Overlays = func(_ context.Context, insist bool) (error, error) {
+		insisted = insist
+		return nil, errors.New("it was killed")
+	}
+	r := w.request()
+	r.Staging.Stage = "overlay"
+	_, err := w.Stage(t.Context(), r)
+	if err == nil || Lasting(err) || !insisted {
+		t.Errorf("error %v, insisted %v", err, insisted)
+	}
+}
+
+// A tree that was mended is looked at again by whoever cannot do without an
+// overlay, and one whose directory was touched by everybody.
+func TestMendedTree(t *testing.T) {
+	w := newWorld(t)
+	pipe := filepath.Join(w.source, "etc/pipe")
+	must(t, unix.Mkfifo(pipe, 0o600))
+	r := w.request()
+	r.Staging.Stage = "overlay"
+	if _, err := w.Stage(t.Context(), r); !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "etc/pipe") || !strings.Contains(err.Error(), w.source) {
+		t.Errorf("error %v", err)
+	}
+	must(t, os.Remove(pipe))
+	if st := w.stage(r); st.Mode != Overlay {
+		t.Errorf("staged by %s, since %s", st.Mode, st.Why)
+	}
+	must(t, unix.Mkfifo(filepath.Join(w.source, "pipe"), 0o600))
+	r = w.request()
+	r.Staging.Stage, r.Staging.SkipSpecial = "auto", true
+	if st := w.stage(r); st.Mode != Copy || !strings.Contains(st.Why, "pipe") {
+		t.Errorf("staged by %s, since %s", st.Mode, st.Why)
+	}
+}
+
+// A tree that is being upgraded while it is staged is tried again.
+func TestChangingIsNotLasting(t *testing.T) {
+	for _, err := range []error{unix.ENOENT, unix.ENOTDIR, unix.ELOOP} {
+		if Lasting(fmt.Errorf("%w: %w", bundle.ErrChanged, err)) || !Lasting(err) {
+			t.Error(err)
+		}
+	}
 }
 
 func TestRoots(t *testing.T) {

@@ -39,6 +39,9 @@ func pinned(r Request, digest string) error {
 // user's rights are like, and would be the same at another try. What a machine is
 // short of, or a tree that was being changed, may pass.
 func Lasting(err error) bool {
+	if errors.Is(err, bundle.ErrChanged) {
+		return false // whatever it was that was not there at that moment
+	}
 	for _, lasting := range []error{
 		ErrDigest, ErrRefused,
 		bundle.ErrSpecialFile, bundle.ErrTooLarge, bundle.ErrUnmapped, bundle.ErrNoRange,

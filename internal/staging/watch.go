@@ -2,7 +2,11 @@ package staging
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
@@ -25,6 +29,9 @@ type News struct {
 	Changed bool
 	Was     string
 	Err     error
+
+	// Unfit: why no overlay could be made of the tree as it is now.
+	Unfit error
 }
 
 // Watch looks at the tree beneath an overlay until ctx ends. It tells the digest
@@ -51,6 +58,9 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 			return
 		}
 		if news, ok := w.judge(survey, err); ok {
+			if err == nil {
+				news.Unfit = st.unfit(survey)
+			}
 			tell(news)
 		}
 		pause = st.source.stager.pause(time.Since(began))
@@ -77,7 +87,7 @@ func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
 	if err != nil {
 		known := w.failing
 		w.failing = true
-		return News{Changed: w.base != nil, Was: digestOf(w.base), Err: err}, !known
+		return News{Changed: w.base != nil && isOther(err), Was: digestOf(w.base), Err: err}, !known
 	}
 	if w.base == nil {
 		w.base = survey
@@ -86,6 +96,11 @@ func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
 	}
 	w.shown, w.failing = survey, false
 	return News{Digest: survey.Digest, Changed: survey.State != w.base.State, Was: w.base.Digest}, true
+}
+
+// isOther: an error may say that the tree is not what it was, or nothing of it.
+func isOther(err error) bool {
+	return errors.Is(err, bundle.ErrChanged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
 }
 
 func digestOf(s *bundle.Survey) string {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	runc "github.com/containerd/go-runc"
 )
 
 // Errors that callers may test for with errors.Is.
@@ -39,6 +41,14 @@ func (e *CommandError) Error() string {
 }
 
 func (e *CommandError) Unwrap() error { return e.Err }
+
+// Answered reports whether err is the runtime's own no: it has ended with a code
+// of its own, and was not killed. go-runc tells signals as shells do, by 128 and
+// more.
+func Answered(err error) bool {
+	exit := new(runc.ExitError)
+	return errors.As(err, &exit) && exit.Status < 128
+}
 
 // noAnswer is the end of a call that was killed.
 type noAnswer struct {
