@@ -37,6 +37,7 @@ const (
 	soloTasks = 8
 
 	// maxWorkers: more only wait for each other, in the file system's journal.
+	// Nine tenths of a removal are its unlink(2)s, in the kernel.
 	maxWorkers = 8
 )
 
