@@ -50,10 +50,18 @@ func (o owners) root(a *attributes, _ ids) error {
 	return nil
 }
 
-// seen is for a namespace: the kernel shows there what the container will see.
+// seen is for a namespace, where the kernel shows the container's ids. What is
+// not mapped it shows as overflowID: whose that is nobody in there can find out.
 func (o owners) seen(a *attributes, was ids) error {
-	a.uid, a.gid = was.uid, was.gid
-	_, err := o.host(was, was)
+	host, err := o.host(was, was)
+	if err != nil || was.uid == overflowID || was.gid == overflowID {
+		return fmt.Errorf("%w: %d:%d, as an entry with this owner is seen beside one that only its owner's namespace can read", ErrUnmapped, was.uid, was.gid)
+	}
+	uid, gid, _ := o.ids.Root()
+	self := ids{uint32(uid), uint32(gid)}
+	a.uid = toInside(host.uid, self.uid, o.source.UIDs, o.ids.UIDs)
+	a.gid = toInside(host.gid, self.gid, o.source.GIDs, o.ids.GIDs)
+	_, err = o.host(ids{a.uid, a.gid}, was)
 	return err
 }
 

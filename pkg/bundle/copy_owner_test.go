@@ -142,3 +142,29 @@ func TestGiveFollowsNoLink(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// In a namespace what is not mapped looks like its nobody, and is not given to
+// that one; what a package's own mapping says holds there as well.
+func TestOwnersSeenInANamespace(t *testing.T) {
+	mapped := IDMap{[]IDRange{{0, 1000, 1}, {1, 100000, 65536}}, []IDRange{{0, 1000, 1}, {1, 100000, 65536}}}
+	packaged := IDMap{[]IDRange{{50, 100000, 10}}, []IDRange{{50, 100000, 10}}}
+	for _, c := range []struct {
+		source IDMap
+		was    ids
+		want   ids
+		err    error
+	}{
+		{IDMap{}, ids{0, 0}, ids{0, 0}, nil},
+		{IDMap{}, ids{33, 34}, ids{33, 34}, nil},
+		{IDMap{}, ids{overflowID, 0}, ids{}, ErrUnmapped},
+		{IDMap{}, ids{0, overflowID}, ids{}, ErrUnmapped},
+		{packaged, ids{3, 3}, ids{52, 52}, nil}, // host 100002 is 52 in the package
+		{packaged, ids{0, 3}, ids{0, 52}, nil},
+	} {
+		o := ownersOf(CopyOptions{IDs: mapped, SourceIDs: c.source}, true)
+		var a attributes
+		if err := o.own(&a, c.was); !errors.Is(err, c.err) || err == nil && (ids{a.uid, a.gid}) != c.want {
+			t.Errorf("%v by %v is %d:%d, %v; want %v, %v", c.was, c.source, a.uid, a.gid, err, c.want, c.err)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"sync"
 	"syscall"
 )
 
@@ -14,6 +15,7 @@ import (
 // one of those does.
 type Namespace struct {
 	Pid     int // of the process that holds it
+	closing sync.Once
 	release chan struct{}
 	ended   chan error
 }
@@ -23,6 +25,9 @@ type Namespace struct {
 // CopyOptions. The error is ErrNoRange where the user has no right to ids, and
 // says what to do about it.
 func HoldNamespace(ctx context.Context, helper []string, ids IDMap) (*Namespace, error) {
+	if len(helper) == 0 {
+		return nil, errNoHelper
+	}
 	n := &Namespace{release: make(chan struct{}), ended: make(chan error, 1)}
 	held := make(chan error, 1)
 	go n.hold(ctx, namespace{helper: helper, ids: ids, tools: toolDirs}, held)
@@ -51,8 +56,12 @@ func (n *Namespace) hold(ctx context.Context, in namespace, held chan<- error) {
 	n.ended <- errors.Join(quietly(cmd.Wait()), ours.Close())
 }
 
-// Close ends the process that holds the namespace, and waits for it.
-func (n *Namespace) Close() error {
-	close(n.release)
-	return <-n.ended
+// Close ends the process that holds the namespace, and waits for it. A second
+// call does nothing.
+func (n *Namespace) Close() (err error) {
+	n.closing.Do(func() {
+		close(n.release)
+		err = <-n.ended
+	})
+	return err
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -70,9 +71,12 @@ func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error 
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	err := cmd.Run()
+	exit := new(exec.ExitError)
 	switch {
 	case ctx.Err() != nil:
 		return fmt.Errorf("%s: %w", path, ctx.Err())
+	case errors.As(err, &exit) && !exit.Exited(): // killed: that says nothing of the user's rights
+		return fmt.Errorf("%s: %w%s", path, err, lastWords(problem.buf.Bytes()))
 	case err != nil:
 		return fmt.Errorf("%w: %s: %w%s: %s", ErrNoRange, path, err, lastWords(problem.buf.Bytes()), toolAdvice(path))
 	}

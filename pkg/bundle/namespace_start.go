@@ -26,6 +26,8 @@ const (
 	pipeTimeout = 10 * time.Second // for what a killed helper leaves behind that holds its output open
 )
 
+var errNoHelper = errors.New("work in a user namespace: no program to do it")
+
 // A namespace is where a helper runs.
 type namespace struct {
 	helper []string
@@ -36,7 +38,7 @@ type namespace struct {
 // run has the helper answer what it reads from in.
 func (n namespace) run(ctx context.Context, in io.Reader) (io.Reader, error) {
 	if len(n.helper) == 0 {
-		return nil, errors.New("work in a user namespace: no program to do it")
+		return nil, errNoHelper
 	}
 	out, problem := bounded{most: maxAnswer}, bounded{most: maxAnswer}
 	cmd := exec.CommandContext(ctx, n.helper[0], n.helper[1:]...)
@@ -115,7 +117,9 @@ func (n namespace) startMapped(ctx context.Context, cmd *exec.Cmd) (ours *os.Fil
 // mapWaiting maps the ids of the process pid once it waits for that.
 func (n namespace) mapWaiting(ctx context.Context, pid int, ours *os.File) error {
 	defer context.AfterFunc(ctx, func() { _ = ours.SetDeadline(time.Unix(0, 1)) })()
-	if _, err := ours.Read(make([]byte, 1)); err != nil {
+	if _, err := ours.Read(make([]byte, 1)); ctx.Err() != nil {
+		return ctx.Err()
+	} else if err != nil {
 		return fmt.Errorf("wait for it to be there: %w", err)
 	}
 	return n.mapIDs(ctx, pid)

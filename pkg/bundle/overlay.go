@@ -80,11 +80,11 @@ func fillOverlay(dir string, lower *os.File, ids IDMap) error {
 		return errors.New("0:0 is not mapped")
 	}
 	for _, path := range []string{dir, dir + "/work", dir + "/root", dir + "/upper"} {
+		// The mode again, for the umask.
 		if err := os.Mkdir(path, 0o700); err != nil {
 			return err
 		}
-		// The mode again, for the umask; the group, for a set-group-ID parent.
-		if err := errors.Join(os.Chown(path, uid, gid), os.Chmod(path, 0o700)); err != nil {
+		if err := os.Chmod(path, 0o700); err != nil {
 			return err
 		}
 	}
@@ -95,7 +95,17 @@ func fillOverlay(dir string, lower *os.File, ids IDMap) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(dressUpper(upper, lower), upper.Close())
+	if err := errors.Join(dressUpper(upper, lower), upper.Close()); err != nil {
+		return err
+	}
+	// dir goes last: until then nobody with these ids gets in, to put something
+	// else in the place of what root changes here by its path.
+	for _, path := range []string{dir + "/work", dir + "/root", dir + "/upper", dir} {
+		if err := os.Lchown(path, uid, gid); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // dressUpper makes upper look as lower does: an overlay's "/" is its upper one.

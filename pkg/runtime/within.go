@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // A runtime that is run by a user makes the container's user namespace itself,
@@ -24,6 +25,10 @@ func (r *Runtime) writeWithin(dir string, pid int) (string, error) {
 	path := filepath.Join(dir, withinName)
 	text := fmt.Sprintf("#!/bin/sh\nexec 9<%s || exit 1\nexec nsenter --user=/proc/%d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/9 \"$@\"\n",
 		fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.program.fd), pid)
+	// No fork while it is open for writing: a child that has not come to its
+	// execve yet would have it open as well, and ours would fail (ETXTBSY).
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 		return "", fmt.Errorf("write what runs the runtime in a namespace: %w", err)
 	}
