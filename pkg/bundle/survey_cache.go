@@ -17,8 +17,8 @@ import (
 // A survey's cache is a file of
 //
 //	8 bytes   cacheMagic
-//	          identity of the source: the inode of the directory (8 bytes), the
-//	          length of its path (2 bytes), its path
+//	          identity of the source: its volume (32 bytes), the inode of the
+//	          directory (8 bytes), the length of its path (2 bytes), its path
 //	          one block for each directory
 //	4 bytes   CRC-32C of all that is before
 //
@@ -48,7 +48,7 @@ type surveyCache struct {
 
 // The version is part of the magic: another one is no cache.
 const (
-	cacheMagic = "survey1\n"
+	cacheMagic = "survey2\n"
 	stampSize  = 32
 
 	blockHeader = 4 + stampSize + 1
@@ -68,14 +68,14 @@ type cachedDir struct {
 	block    string
 }
 
-// openCache reads the cache at path of the directory source with the inode ino.
-// What is not one, or not of this directory, is as none.
-func openCache(path, source string, ino uint64) *surveyCache {
+// openCache reads the cache at path of the directory source, which has the inode
+// ino on the volume on. What is not one, or not of this directory, is as none.
+func openCache(path, source string, on volume, ino uint64) *surveyCache {
 	c := &surveyCache{path: path}
 	if path == "" {
 		return c
 	}
-	header := binary.BigEndian.AppendUint64([]byte(cacheMagic), ino)
+	header := binary.BigEndian.AppendUint64(append([]byte(cacheMagic), on[:]...), ino)
 	header = binary.BigEndian.AppendUint16(header, uint16(len(source)))
 	c.header = string(header) + source
 	data, err := readCache(path)

@@ -22,6 +22,7 @@ type examination struct {
 	// began. What has one after fresh is looked at with patience.
 	settled, fresh int64 // nanoseconds since 1970
 
+	on    volume
 	ended atomic.Bool
 
 	mu    sync.Mutex
@@ -55,8 +56,9 @@ func (x *examination) survey() (*Survey, error) {
 	if d.seen, err = x.look(func() (sighting, error) { return sightOpen(int(x.root.Fd())) }); err != nil {
 		return nil, sourceError("look at", ".", err)
 	}
+	x.on = volumeOf(int(x.root.Fd()))
 	if x.Content != ContentNone {
-		x.cache = openCache(x.Cache, x.root.Name(), d.seen.ino)
+		x.cache = openCache(x.Cache, x.root.Name(), x.on, d.seen.ino)
 	}
 	d.cached = x.cache.dirs[d.seen.ino]
 	d.todo.Store(1)
@@ -71,7 +73,7 @@ func (x *examination) survey() (*Survey, error) {
 
 func (x *examination) told(root *examinedDir) *Survey {
 	s := &Survey{
-		State:   sha256.Sum256(append(appendState(nil, "", root.seen.mode, &root.seen.stamp), root.state[:]...)),
+		State:   sha256.Sum256(append(appendState(x.on[:], "", root.seen.mode, &root.seen.stamp), root.state[:]...)),
 		Entries: x.total.entries, Bytes: x.total.bytes, Read: x.total.read,
 		Owners:  sortOwners(x.total.owners),
 		Special: x.total.special, Setuid: x.total.setuid,
