@@ -30,6 +30,9 @@ Of a bundle it is the rootfs that counts.`,
 		RunE: func(command *cobra.Command, args []string) error {
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 			defer stop()
+			if args[0] == "" {
+				return usageError{errors.New("digest: PATH is empty")}
+			}
 			return digest(ctx, command.OutOrStdout(), args[0])
 		},
 	}

@@ -90,11 +90,13 @@ func (s *source) upToDate(ctx context.Context) (*bundle.Survey, error) {
 
 // examine looks at the tree.
 func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.Survey, error) {
-	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	if content != bundle.ContentNone { // which has no use for the cache, and need not wait for who reads it all
+		select {
+		case s.turn <- struct{}{}:
+			defer func() { <-s.turn }()
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 	if s.stager.Hold != nil {
 		defer s.stager.Hold()()

@@ -35,7 +35,7 @@ type CopyOptions struct {
 
 	SkipSpecial bool // leave FIFOs, sockets and devices out, which are refused otherwise
 	KeepSetuid  bool // keep set-user-ID bits, which are dropped otherwise
-	Workers     int  // 0: as many as there are processors to use
+	Workers     int  // 0: as many as there are processors to use, 8 at most
 }
 
 // Copied is what a person should be told of a copy.

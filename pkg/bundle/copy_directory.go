@@ -130,7 +130,14 @@ func (t *tree) leave(p *place) {
 		return
 	}
 	defer p.close()
-	if !t.ended.Load() && p.pending.Add(-1) == 0 {
+	if t.ended.Load() {
+		return
+	}
+	if changed(p.from, &p.attributes) { // since before it was listed
+		t.fail(copyError("copy", p.path(), ErrChanged))
+		return
+	}
+	if p.pending.Add(-1) == 0 {
 		t.finish(p)
 	}
 }

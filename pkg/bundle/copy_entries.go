@@ -39,11 +39,7 @@ func (t *tree) list(w *worker, p *place) (more bool, err error) {
 	if err := t.nameKinds(p, w.entries); err != nil {
 		return false, err
 	}
-	more = len(w.entries) > first
-	if !more && changed(p.from, &p.attributes) {
-		err = copyError("list", p.path(), ErrChanged)
-	}
-	return more, err
+	return len(w.entries) > first, nil
 }
 
 // nameKinds asks for the kinds that the file system did not tell.

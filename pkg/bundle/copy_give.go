@@ -44,7 +44,7 @@ func (t *tree) giveAway(dir string) error {
 		n := min(len(t.gifts), maxGifts)
 		work := giveWork{Dir: dir}
 		for _, g := range t.gifts[:n] {
-			work.Gifts = append(work.Gifts, Given{g.path(), g.inside.uid, g.inside.gid, g.mode})
+			work.Gifts = append(work.Gifts, handing{g.path(), g.inside.uid, g.inside.gid, g.mode})
 		}
 		if _, err := inNamespace[given](t.ctx, t.Helper, t.IDs, "give", work); err != nil {
 			return err
@@ -57,12 +57,12 @@ func (t *tree) giveAway(dir string) error {
 // A giveWork is what a helper has to give away below Dir.
 type giveWork struct {
 	Dir   string
-	Gifts []Given
+	Gifts []handing
 }
 
-// Given is who an entry shall belong to, by the ids of the container. The mode
+// handing is who an entry shall belong to, by the ids of the container. The mode
 // comes with it because chown(2) clears set-ID bits.
-type Given struct {
+type handing struct {
 	Path     string
 	UID, GID uint32
 	Mode     uint32
@@ -91,7 +91,7 @@ func giveInside(ctx context.Context, work giveWork) (given, error) {
 }
 
 // give opens the entry first: neither chown nor chmod then meets another one.
-func (g Given) give(dir int) error {
+func (g handing) give(dir int) error {
 	fd, err := openAt(dir, g.Path, unix.O_PATH)
 	if err != nil {
 		return err

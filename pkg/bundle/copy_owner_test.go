@@ -131,14 +131,14 @@ func TestGiveFollowsNoLink(t *testing.T) {
 	dir := scratch(t)
 	must(t, os.Mkdir(filepath.Join(dir, "d"), 0o755), os.WriteFile(filepath.Join(dir, "outside"), nil, 0o600),
 		os.Symlink("../outside", filepath.Join(dir, "d/link")), os.WriteFile(filepath.Join(dir, "d/f"), nil, 0o600))
-	done, err := giveInside(context.Background(), giveWork{filepath.Join(dir, "d"), []Given{{"f", 5, 6, 0o6711}, {"link", 5, 6, 0o777}, {".", 5, 6, 0o755}}})
+	done, err := giveInside(context.Background(), giveWork{filepath.Join(dir, "d"), []handing{{"f", 5, 6, 0o6711}, {"link", 5, 6, 0o777}, {".", 5, 6, 0o755}}})
 	must(t, err)
 	var link, file, outside unix.Stat_t
 	must(t, unix.Lstat(filepath.Join(dir, "d/link"), &link), unix.Lstat(filepath.Join(dir, "d/f"), &file), unix.Lstat(filepath.Join(dir, "outside"), &outside))
 	if done.Done != 3 || link.Uid != 5 || file.Gid != 6 || file.Mode&0o7777 != 0o6711 || outside.Uid != 0 {
 		t.Errorf("done %d, link %d, file %d %o, outside %d", done.Done, link.Uid, file.Gid, file.Mode, outside.Uid)
 	}
-	if _, err := giveInside(context.Background(), giveWork{dir, []Given{{"../x", 5, 6, 0}}}); !errors.Is(err, unix.EXDEV) {
+	if _, err := giveInside(context.Background(), giveWork{dir, []handing{{"../x", 5, 6, 0}}}); !errors.Is(err, unix.EXDEV) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -31,13 +31,15 @@ type worker struct {
 	entries []entry
 }
 
-// crewSize is how many workers there are where nobody says: file systems have
-// locks, too, and more than a few only wait for each other.
+// maxWorkers: more only wait for each other, in the file system's journal.
+const maxWorkers = 8
+
+// crewSize is how many workers there are where nobody says.
 func crewSize(wanted int) int {
 	if wanted > 0 {
 		return wanted
 	}
-	return min(runtime.GOMAXPROCS(0), 8)
+	return min(runtime.GOMAXPROCS(0), maxWorkers)
 }
 
 // runCrew returns when first and all tasks that came of it are done.

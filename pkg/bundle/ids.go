@@ -54,6 +54,10 @@ func (m IDMap) HostUID(container uint32) (host uint32, ok bool) { return toHost(
 // HostGID is HostUID for a group.
 func (m IDMap) HostGID(container uint32) (host uint32, ok bool) { return toHost(m.GIDs, container) }
 
+// overflowID is what an id reads as that is not mapped in a user namespace
+// (user_namespaces(7)); elsewhere it is the user nobody.
+const overflowID = 65534
+
 // toHost returns the id of the host for one of the container.
 func toHost(ranges []IDRange, container uint32) (uint32, bool) {
 	for _, r := range ranges {

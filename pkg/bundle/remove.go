@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"runtime"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -26,7 +25,7 @@ type RemoveOptions struct {
 	// subordinate ids is removed in a user namespace with this mapping.
 	IDs     IDMap
 	Helper  []string // as in CopyOptions; empty: files of other ids stay and are named
-	Workers int      // 0: as many as there are processors to use
+	Workers int      // 0: as many as there are processors to use, 8 at most
 }
 
 // Remove removes dir/name and all that is below it, whatever the modes: a
@@ -110,7 +109,7 @@ func (r removal) remove(now string) error {
 
 // removeHere removes as the user that this process is.
 func (r removal) removeHere(now string) error {
-	workers := workersOf(r.o.Workers)
+	workers := crewSize(r.o.Workers)
 	e := &eraser{ctx: r.ctx, workers: workers, levels: max(maxOpenDirs/workers, minLevels)}
 	e.erase(r.fd, now, filepath.Join(r.dir, r.name))
 	if e.crowded { // for want of descriptors: with as few as can be
@@ -129,11 +128,4 @@ func asideName(name string) string {
 	digest := sha256.Sum256([]byte(name))
 	end := "-" + hex.EncodeToString(digest[:8])
 	return RemovingPrefix + name[:unix.NAME_MAX-len(RemovingPrefix)-len(end)] + end
-}
-
-func workersOf(asked int) int {
-	if asked > 0 {
-		return asked
-	}
-	return min(runtime.GOMAXPROCS(0), maxWorkers)
 }

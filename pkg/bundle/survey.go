@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -32,7 +31,7 @@ type SurveyOptions struct {
 
 	IDs     IDMap    // as in CopyOptions
 	Helper  []string // as in CopyOptions
-	Workers int      // 0: as many as there are processors to use
+	Workers int      // 0: as many as there are processors to use, 8 at most
 }
 
 // A Survey is what a packaged tree is, found out without touching it.
@@ -129,11 +128,4 @@ func sameAgain(ctx context.Context, root *os.File, now time.Time, state [32]byte
 		return sourceError("examine", x.total.newestPath, ErrChanged)
 	}
 	return err
-}
-
-func (o SurveyOptions) workers() int {
-	if o.Workers > 0 {
-		return o.Workers
-	}
-	return runtime.GOMAXPROCS(0)
 }

@@ -64,7 +64,7 @@ func (x *examination) survey() (*Survey, error) {
 	d.todo.Store(1)
 	x.total.own(d, ".", &d.seen)
 	x.total.date(d, ".", &d.seen)
-	runCrew(x.workers(), x.enter(d))
+	runCrew(crewSize(x.Workers), x.enter(d))
 	if x.err != nil {
 		return nil, x.err
 	}

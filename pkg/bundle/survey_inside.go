@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// overflowID is what an id reads as that is not mapped in a user namespace
-// (user_namespaces(7)).
-const overflowID = 65534
-
 // An examineWork is what a survey in a user namespace has to do.
 type examineWork struct {
 	Now     time.Time

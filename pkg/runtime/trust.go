@@ -40,9 +40,23 @@ func trusted(info fs.FileInfo) error {
 	return nil
 }
 
+// maxAsked: a program that is killed while it is asked is not thereby unusable,
+// and what would be taken in its place stays for the life of this process.
+const maxAsked = 3
+
 // askVersion runs path --version and reads its first line: "youki version:
 // 0.7.0", "crun version 1.8.1", "runc version 1.1.5+ds1".
 func askVersion(ctx context.Context, path string) (name, version string, err error) {
+	for range maxAsked {
+		exit := new(exec.ExitError)
+		if name, version, err = askOnce(ctx, path); !errors.As(err, &exit) || exit.Exited() {
+			break
+		}
+	}
+	return name, version, err
+}
+
+func askOnce(ctx context.Context, path string) (name, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, versionTimeout)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, "--version")

@@ -35,10 +35,6 @@ const (
 	// soloTasks are done before others are woken to help: an overlay that
 	// nobody wrote to has three directories.
 	soloTasks = 8
-
-	// maxWorkers: more only wait for each other, in the file system's journal.
-	// Nine tenths of a removal are its unlink(2)s, in the kernel.
-	maxWorkers = 8
 )
 
 // An eraser is one tree's removal in progress.

@@ -52,15 +52,11 @@ func locked(what string, st *unix.Statx_t) string {
 	return ""
 }
 
-// overflowUID is what the kernel shows in a user namespace for a uid that has
-// no place there (user_namespaces(7)); elsewhere it is the user nobody.
-const overflowUID = 65534
-
 func foreign(what string, st *unix.Statx_t) string {
 	if st == nil || int(st.Uid) == os.Geteuid() {
 		return ""
 	}
-	if st.Uid == overflowUID {
+	if st.Uid == overflowID {
 		return what + "belongs to nobody, or to a uid that is not mapped"
 	}
 	return fmt.Sprintf("%sbelongs to uid %d", what, st.Uid)
