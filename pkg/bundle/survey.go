@@ -15,7 +15,7 @@ type Content int
 
 // The three ways to know what is in the files of a tree.
 const (
-	ContentChanged Content = iota // only what changed since SurveyOptions.Cache was written
+	ContentChanged Content = iota // only what changed since SurveyOptions.Cache was written, as far as times tell
 	ContentAll                    // every file
 	ContentNone                   // no file: there is no digest then
 )

@@ -9,7 +9,9 @@ import (
 
 // A stamp is by what an entry is taken to be the one that it was. Content that
 // is written, a file renamed over another, a mode or an owner that is changed:
-// each sets ctime, which no call can set back (utimensat(2) does not).
+// each sets ctime, which no call can set back (utimensat(2) does not). Only who
+// writes through a shared mapping sets it no more than once for many writes, as
+// mmap(2) says: such a change may be missed by all but ContentAll.
 type stamp struct {
 	ino          uint64
 	size         int64
