@@ -125,7 +125,7 @@ func (t *tree) unopened(dir int, name, path string, cause error) error {
 	switch {
 	case errors.Is(cause, fs.ErrPermission):
 		if unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) == nil {
-			cause = fmt.Errorf("%w (mode %04o, owner %d:%d)", cause, st.Mode&0o7777, st.Uid, st.Gid)
+			cause = withOwner(cause, st.Mode, st.Uid, st.Gid)
 		}
 	default:
 		cause = becameOther(cause)

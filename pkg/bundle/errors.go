@@ -2,6 +2,7 @@ package bundle
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"slices"
 
@@ -47,6 +48,15 @@ func copyError(op, path string, err error) error {
 func unreadable(err error) bool {
 	var read *readError
 	return errors.As(err, &read) && errors.Is(err, fs.ErrPermission)
+}
+
+// withOwner adds to "permission denied" what its reader has to look up next.
+func withOwner(cause error, mode, uid, gid uint32) error {
+	unmapped := ""
+	if uid == overflowID || gid == overflowID {
+		unmapped = ", or one that the user namespace does not know"
+	}
+	return fmt.Errorf("%w (mode %04o, owner %d:%d%s)", cause, mode&0o7777, uid, gid, unmapped)
 }
 
 // errnoOf strips the path that the os package adds: it is the descriptor's,

@@ -28,7 +28,7 @@ type examination struct {
 	mu    sync.Mutex
 	err   error
 	total tally
-	links map[fileID]*linkedFile
+	links map[inode]*linkedFile
 	spare [][]record // of directories that are finished, for others to come
 }
 
@@ -45,7 +45,7 @@ func newExamination(ctx context.Context, root *os.File, now time.Time, o SurveyO
 		SurveyOptions: o, ctx: ctx, root: root, cache: &surveyCache{},
 		settled: now.Add(-racy).UnixNano(), fresh: now.Add(-tick).UnixNano(),
 		total: tally{newest: now.Add(-racy).UnixNano()},
-		links: map[fileID]*linkedFile{},
+		links: map[inode]*linkedFile{},
 	}
 }
 

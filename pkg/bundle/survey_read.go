@@ -12,8 +12,6 @@ import (
 // readSize bounds what is read between two looks at the context.
 const readSize = 1 << 20
 
-type fileID struct{ dev, ino uint64 }
-
 // A linkedFile is a file with several names, read for all of them by the worker
 // that meets it first.
 type linkedFile struct {
@@ -28,7 +26,7 @@ type linkedFile struct {
 func (x *examination) linked(s *sighting) (file *linkedFile, first bool) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	id := fileID{s.dev, s.ino}
+	id := inode{s.dev, s.ino}
 	if file = x.links[id]; file == nil {
 		file, first = &linkedFile{seen: s.stamp}, true
 		x.links[id] = file

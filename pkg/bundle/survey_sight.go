@@ -75,7 +75,7 @@ func openQuietly(dir int, path string, flags uint64) (int, error) {
 // has to look up next.
 func closedError(op, rel string, s *sighting, cause error) error {
 	if errors.Is(cause, unix.EACCES) {
-		cause = fmt.Errorf("%w (mode %04o, owner %d:%d)", cause, s.mode&0o7777, s.uid, s.gid)
+		cause = withOwner(cause, s.mode, s.uid, s.gid)
 	}
 	return sourceError(op, rel, cause)
 }
