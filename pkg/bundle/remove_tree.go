@@ -5,6 +5,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -139,19 +140,42 @@ func (e *eraser) unlinkFiles(w *worker, b *branch) (dirs []string, more bool) {
 		if len(entries) == 0 {
 			return dirs, false
 		}
-		for _, entry := range entries {
-			if e.ctx.Err() != nil {
-				return nil, false
-			}
-			if b == e.top && e.upper.skips(entry.name) {
-				continue
-			}
-			if !e.unlink(b, entry.name, entry.kind) {
-				dirs = append(dirs, entry.name)
-			}
+		if dirs = append(dirs, e.unlinkAll(b, entries)...); e.ctx.Err() != nil {
+			return nil, false
 		}
 	}
 	return dirs, true
+}
+
+// unlinkAll cuts many entries into a part for each worker: unlink(2) holds the
+// lock of the directory for a name, but not for the inode that goes after it.
+func (e *eraser) unlinkAll(b *branch, entries []entry) (dirs []string) {
+	if len(entries) < minSorted || e.workers < 2 {
+		return e.unlinkEach(b, entries)
+	}
+	parts := make([][]string, e.workers)
+	var group sync.WaitGroup
+	for i, part := range slices.Collect(slices.Chunk(entries, (len(entries)+e.workers-1)/e.workers)) {
+		group.Go(func() { parts[i] = e.unlinkEach(b, part) })
+	}
+	group.Wait()
+	return slices.Concat(parts...)
+}
+
+// unlinkEach returns the names that are directories.
+func (e *eraser) unlinkEach(b *branch, entries []entry) (dirs []string) {
+	for _, entry := range entries {
+		if e.ctx.Err() != nil {
+			return nil
+		}
+		if b == e.top && e.upper.skips(entry.name) {
+			continue
+		}
+		if !e.unlink(b, entry.name, entry.kind) {
+			dirs = append(dirs, entry.name)
+		}
+	}
+	return dirs
 }
 
 // list returns some next entries of b, or none at the end. Many are sorted by
