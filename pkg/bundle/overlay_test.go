@@ -18,8 +18,8 @@ import (
 func ownIDs() IDMap { return SingleID(os.Getuid(), os.Getgid()) }
 
 func TestMakeOverlay(t *testing.T) {
-	defer syscall.Umask(syscall.Umask(0o277))
 	dir := scratch(t)
+	defer syscall.Umask(syscall.Umask(0o277))
 	lower, when := filepath.Join(dir, "lower"), time.Unix(1234567890, 5)
 	must(t, os.Mkdir(lower, 0o755), os.Chmod(lower, 0o755))
 	must(t, unix.Setxattr(lower, "user.note", []byte("kept"), 0), unix.Setxattr(lower, "user.overlay.opaque", []byte("y"), 0),

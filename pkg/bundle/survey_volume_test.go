@@ -19,8 +19,9 @@ func TestExamineAnotherImage(t *testing.T) {
 	must(t, os.Mkdir(source, 0o755), os.WriteFile(filepath.Join(source, "f"), []byte("one"), 0o644))
 	o := SurveyOptions{Cache: cache}
 	mount := func() {
-		must(t, unix.Mount(source, source, "", unix.MS_BIND, ""), unix.Mount("", source, "", unix.MS_BIND|unix.MS_REMOUNT|unix.MS_RDONLY, ""))
+		must(t, unix.Mount(source, source, "", unix.MS_BIND, ""))
 		t.Cleanup(func() { _ = unix.Unmount(source, unix.MNT_DETACH) })
+		must(t, unix.MountSetattr(unix.AT_FDCWD, source, 0, &unix.MountAttr{Attr_set: unix.MOUNT_ATTR_RDONLY}))
 	}
 	mount()
 	first := examineLater(t, source, o)

@@ -200,5 +200,5 @@ func (s *stdio) end(name string, err error) error {
 	if s.cmd == nil || s.cmd.ProcessState == nil {
 		return err // it was never executed
 	}
-	return fmt.Errorf("%s ended with %v", name, s.cmd.ProcessState)
+	return &endedError{name, s.cmd.ProcessState}
 }

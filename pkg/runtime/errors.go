@@ -3,9 +3,8 @@ package runtime
 import (
 	"errors"
 	"fmt"
+	"os"
 	"time"
-
-	runc "github.com/containerd/go-runc"
 )
 
 // Errors that callers may test for with errors.Is.
@@ -42,12 +41,19 @@ func (e *CommandError) Error() string {
 
 func (e *CommandError) Unwrap() error { return e.Err }
 
-// Answered reports whether err is the runtime's own no: it has ended with a code
-// of its own, and was not killed. go-runc tells signals as shells do, by 128 and
-// more.
+// endedError is the end of a call by a code or a signal.
+type endedError struct {
+	runtime string
+	state   *os.ProcessState
+}
+
+func (e *endedError) Error() string { return fmt.Sprintf("%s ended with %v", e.runtime, e.state) }
+
+// Answered reports whether err is the runtime's own no to a create: it has ended
+// with a code, and was not killed.
 func Answered(err error) bool {
-	exit := new(runc.ExitError)
-	return errors.As(err, &exit) && exit.Status < 128
+	ended := new(endedError)
+	return errors.As(err, &ended) && ended.state.Exited()
 }
 
 // noAnswer is the end of a call that was killed.
