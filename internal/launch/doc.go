@@ -10,7 +10,7 @@
 // Every launch has a fresh id, <gateway>-<number>-<random>, and owns exactly:
 //
 //	launches/<id>/     config.json, the runtime's pid file and logs, record.json
-//	rootfs/<id>/       the staged tree
+//	rootfs/<id>/       the staged tree, or what an overlay over the source needs
 //	runtime/<id>/      the runtime's own state
 //	<cgroup>/<id>/     the cgroup leaf, where one can be had
 //	a child process    the container's init, waited for by pidfd, reaped by Clean
@@ -21,6 +21,12 @@
 //
 // # Who is container root
 //
-// For an unprivileged gatewayd, container root is the user itself: one id is
-// mapped, 0 to the own uid. Root's gatewayd maps 0 to 65532 and never to root.
+// For an unprivileged gatewayd, container root is the user itself: 0 is mapped to
+// the own uid, and with ids = "range" the others to the user's subordinate ids.
+// Root's gatewayd maps 0 to 65532 and never to root.
+//
+// # Overlays
+//
+// Whether a runtime can make an overlay a container's root is found out by a
+// throw-away launch (overlay_try.go), whose answer [Host] keeps (overlays.go).
 package launch
