@@ -138,11 +138,9 @@ func (b *bench) removeData(t *testing.T) {
 }
 
 // The next gatewayd knows nothing of the launch, and removes what other ids made.
+// The program may have ended by itself: what it wrote to was closed under it.
 func suiteRangeCrash(t *testing.T, b *bench) {
 	b.killed(t, b.path, "started", becomeAnother, nil)
-	if len(alive()) == 0 {
-		t.Fatal("nothing is left to sweep")
-	}
 	if ids := b.swept(t); len(ids) != 1 || !isID(ids[0]) {
 		t.Errorf("swept = %q, want one launch", ids)
 	}

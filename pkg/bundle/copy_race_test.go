@@ -3,7 +3,9 @@ package bundle
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -111,16 +113,26 @@ func restore(dir string) {
 	}
 }
 
+// What is swapped under its own eyes it passes over: a directory that was moved
+// out of the stage for a moment may be moved back into the finished copy.
 func holdsNoSecret(t *testing.T, root string) {
 	t.Helper()
 	must(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if isOneOf(err, unix.ENOENT, unix.ENOTDIR) {
+			return nil
+		}
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
-		data, err := os.ReadFile(path)
+		file, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
+		if isOneOf(err, unix.ENOENT, unix.ENOTDIR, unix.ELOOP) {
+			return nil
+		}
+		must(t, err)
+		data, err := io.ReadAll(file)
 		if bytes.Contains(data, []byte(secret)) {
 			t.Errorf("the canary was read into %s", strings.TrimPrefix(path, root))
 		}
-		return err
+		return errors.Join(err, file.Close())
 	}))
 }
