@@ -52,6 +52,7 @@ type daemon struct {
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
 	announced  bool       // READY=1 was said
+	confirming sync.WaitGroup
 	unswept    []string   // what the sweep could not remove, an error each
 
 	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
@@ -174,6 +175,7 @@ func (d *daemon) serve(c *config.Config) error {
 	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
 	err = d.watch(c)
 	err = errors.Join(err, d.shutdown())
+	d.confirming.Wait() // it ends with the signal, and takes its container away
 	cancel()
 	return errors.Join(err, <-answered)
 }

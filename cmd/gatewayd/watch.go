@@ -80,7 +80,7 @@ func (d *daemon) announce(summary systemd.Summary) {
 	_ = d.notifier.Ready(summary.Status)
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
-	go d.confirmOverlays()
+	d.confirming.Go(d.confirmOverlays)
 	if d.options.ready != nil {
 		d.options.ready(d.opening.program(), d.Status(context.Background()).Gateways)
 	}

@@ -44,9 +44,7 @@ func TestCauseOfAnEnd(t *testing.T) {
 	if after := i.awaitLaunch("web", before.Launch); !strings.Contains(after.Cause, "ended by signal 9") {
 		t.Errorf("after a kill the cause is %q", after.Cause)
 	}
-	if err := i.exactly(1); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "nothing but what is ready", func() error { return i.exactly(1) })
 }
 
 // A crash loop is told as one wherever a person may look, with cause and time.

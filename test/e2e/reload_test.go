@@ -35,7 +35,5 @@ ready.probe = "http://127.0.0.1:$PORT3/"
 	if err != nil || still["web"].Pid != before["web"].Pid || still["new"].Pid != after["new"].Pid {
 		t.Errorf("a faulty file changed something: %v %+v", err, still)
 	}
-	if err := i.exactly(2); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "nothing but what is ready", func() error { return i.exactly(2) })
 }

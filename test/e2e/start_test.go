@@ -74,12 +74,15 @@ command = ["/gateway"]
 `)
 	i.mustStart()
 	i.mustAsk("PORT", "/")
-	status := i.property("StatusText")
-	for _, want := range []string{"1 of 3 ready", "dead", "exited with code 3", "absent failed"} {
-		if err := contains(status, want); err != nil {
-			t.Error(err)
+	// While a launch of dead is being started it says so, and the cause in between.
+	eventually(t, "what systemd shows", func() error {
+		status := i.property("StatusText")
+		var errs []error
+		for _, want := range []string{"1 of 3 ready", "dead", "exited with code 3", "absent failed"} {
+			errs = append(errs, contains(status, want))
 		}
-	}
+		return errors.Join(errs...)
+	})
 	if _, _, code := i.gatewayd("status"); code != 3 {
 		t.Errorf("status exits with %d, not 3", code)
 	}
