@@ -104,6 +104,7 @@ func TestStopWhileStaging(t *testing.T) {
 	i.configure(serving + `
 [gateway.big]
 rootfs = "$DIR/big"
+stage = "copy"
 command = ["/gateway"]
 `)
 	started := make(chan error, 1)
