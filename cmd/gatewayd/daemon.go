@@ -53,7 +53,7 @@ type daemon struct {
 	reloading  sync.Mutex // one reload at a time
 	announced  bool       // READY=1 was said
 	confirming sync.WaitGroup
-	unswept    []string   // what the sweep could not remove, an error each
+	unswept    []string // what the sweep could not remove, an error each
 
 	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
 	enterErr error

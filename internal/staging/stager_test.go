@@ -34,7 +34,7 @@ func newWorld(t *testing.T) *world {
 	must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("hello"), 0o644))
 	w.Stager = &Stager{
 		Cache: filepath.Join(dir, "cache"), Upper: filepath.Join(dir, "upper"),
-		Overlays: func(context.Context, bool) (error, error) { return nil, nil },
+		Overlays: func(context.Context, bool) (error, error) { return nil, nil }, //nolint:nilnil // no refusal, no error
 	}
 	return w
 }
