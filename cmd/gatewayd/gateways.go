@@ -86,7 +86,10 @@ func (d *daemon) add(c config.Gateway) error {
 	if err != nil {
 		return err
 	}
-	entry := gateway{config: c, launcher: launch.NewLauncher(d.host, c)}
+	entry := gateway{config: c, launcher: launch.NewLauncher(d.host)}
+	if err := entry.launcher.Define(c.Revision(), c); err != nil {
+		return err
+	}
 	d.gateways.put(entry)
 	err = d.supervisor.Add(supervisor.Gateway{
 		Name: c.Name, Revision: c.Revision(), Policy: policy(c),

@@ -80,8 +80,11 @@ func (d *daemon) update(ctx context.Context, g config.Gateway) error {
 	}
 	// Both revisions are known until the supervisor has taken the new one: a
 	// restart may come in between.
-	entry.launcher.Define(g)
-	if err := d.supervisor.Reconfigure(ctx, g.Name, g.Revision(), policy(g)); err != nil {
+	if err := entry.launcher.Define(g.Revision(), g); err != nil {
+		return fmt.Errorf("change gateway %s: %w", g.Name, err)
+	}
+	change := supervisor.Deployment{Revision: g.Revision(), Policy: policy(g), Why: "reload"}
+	if err := d.supervisor.Deploy(ctx, g.Name, change); err != nil {
 		return fmt.Errorf("change gateway %s: %w", g.Name, err)
 	}
 	entry.launcher.Forget(entry.config.Revision())

@@ -26,6 +26,35 @@ type Gateway struct {
 	Restart   Restart
 	Stop      Stop
 	Isolation Isolation
+	Listen    []Listen // in the order of the file
+	Standby   Standby
+	Deploy    Deploy
+}
+
+// Listen is an address that gatewayd listens on for a gateway.
+type Listen struct {
+	Name          string // unique in the gateway
+	Address       string // HOST:PORT, unix:/PATH or systemd:NAME
+	Mode          string // inherit or proxy
+	To            string // proxy: HOST:PORT (port 0: one that gatewayd chooses) or unix:/PATH; empty with inherit
+	ProxyProtocol bool
+	Backlog       int
+	Park          time.Duration // proxy: how long a connection waits while nothing serves
+}
+
+// Standby says what waits to take over.
+type Standby struct {
+	Mode   string        // none, created or warm
+	Check  time.Duration // warm: between two times it is thawed, probed and frozen
+	MaxAge time.Duration
+}
+
+// Deploy says how one revision follows another.
+type Deploy struct {
+	Drain     time.Duration // how long the old launch may finish what is in flight, before it is asked to end
+	Canary    int           // percent of new connections that the new launch gets first; 0: none
+	CanaryFor time.Duration
+	Confirm   time.Duration // how long the new revision is provisional
 }
 
 // Staging says how the root of a launch is made from the source, and what the
@@ -113,4 +142,6 @@ type Isolation struct {
 	Seccomp  string // default, unconfined or the absolute path of a profile
 	Bare     bool   // no container at all: the command runs from the staged tree as a plain process
 	Init     bool   // gatewayd's own binary is PID 1
+
+	AllowConnect bool // connect(2) stays allowed without a network and with inherited listeners
 }

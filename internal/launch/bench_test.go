@@ -186,7 +186,7 @@ type run struct {
 func (b *bench) prepare(g config.Gateway) *run {
 	b.t.Helper()
 	b.next++
-	r := &run{NewLauncher(b.Host, g), b.t, b, b.next, nil}
+	r := &run{launcherOf(b.Host, g), b.t, b, b.next, nil}
 	b.t.Cleanup(r.clean)
 	var err error
 	r.exits, err = r.Prepare(b.t.Context(), r.n, g.Revision())
@@ -214,7 +214,7 @@ func (b *bench) startReady(g config.Gateway) *run {
 func (b *bench) refused(ctx context.Context, g config.Gateway) error {
 	b.t.Helper()
 	b.next++
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	_, err := l.Prepare(ctx, b.next, g.Revision())
 	if err == nil {
 		b.t.Error("prepare succeeds")

@@ -46,7 +46,7 @@ func steps(dir, path, step, stage, script string) error {
 		g = becoming(filepath.Join(dir, "source"), reachableSelf())
 	}
 	g.Staging = stagingOf(stage)
-	l := NewLauncher(host, g)
+	l := launcherOf(host, g)
 	if step == "preparing" {
 		fmt.Println("ready")
 	}

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -21,8 +22,10 @@ type Launcher struct {
 	mu        sync.Mutex
 	revisions map[string]config.Gateway
 	newest    config.Gateway
-	launches  map[int]*launch
-	cleaned   []cleaned
+
+	newestRevision string
+	launches       map[int]*launch
+	cleaned        []cleaned
 }
 
 // cleaned is what is still told of a launch that is forgotten, for those who
@@ -35,21 +38,20 @@ type cleaned struct {
 // keepCleaned is how many of them are kept: the last.
 const keepCleaned = 8
 
-// NewLauncher returns the Launcher of the gateway g, with g as the one revision
-// that it knows.
-func NewLauncher(host *Host, g config.Gateway) *Launcher {
-	l := &Launcher{host: host, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
-	l.Define(g)
-	return l
+// NewLauncher returns the Launcher of one gateway, which knows no revision yet.
+func NewLauncher(host *Host) *Launcher {
+	return &Launcher{host: host, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
 }
 
 // Define makes a revision of the gateway known, so that Prepare can be asked
-// for it.
-func (l *Launcher) Define(g config.Gateway) {
+// for it. An error tells that one of its listeners cannot be had: the revision
+// is known all the same, and Prepare tries again.
+func (l *Launcher) Define(revision string, g config.Gateway) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.revisions[g.Revision()] = g
-	l.newest = g
+	l.revisions[revision] = g
+	l.newest, l.newestRevision = g, revision
+	return nil
 }
 
 // Forget makes a revision unknown, unless it is the newest. Launches hold the
@@ -57,10 +59,13 @@ func (l *Launcher) Define(g config.Gateway) {
 func (l *Launcher) Forget(revision string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if revision != l.newest.Revision() {
+	if revision != l.newestRevision {
 		delete(l.revisions, revision)
 	}
 }
+
+// Close gives up the listeners of a gateway that is removed.
+func (l *Launcher) Close() error { return nil }
 
 // Prepare stages and creates launch n. On an error the caller owes a Clean.
 func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan supervisor.Exit, error) {
@@ -84,6 +89,16 @@ func (l *Launcher) Start(ctx context.Context, n int) error {
 // gone already is no error.
 func (l *Launcher) Signal(ctx context.Context, n int, signal syscall.Signal) error {
 	return l.turn(ctx, n, func(la *launch, _ context.Context) error { return la.signal(signal) })
+}
+
+// Freeze stops every process of launch n where it is, or lets it go on.
+func (l *Launcher) Freeze(context.Context, int, bool) error {
+	return errors.New("freeze: not yet")
+}
+
+// Adopt goes on with a launch of an earlier image of this process.
+func (l *Launcher) Adopt(int) (<-chan supervisor.Exit, error) {
+	return nil, errors.New("adopt: not yet")
 }
 
 // Kill ends everything in the container of launch n.

@@ -20,7 +20,7 @@ import (
 func TestInfoOfCleanedLaunches(t *testing.T) {
 	b := fakeBench(t)
 	g := b.gateway("")
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	var infos []Info
 	for n := 1; n <= keepCleaned+2; n++ {
 		_, err := l.Prepare(t.Context(), n, g.Revision())
@@ -49,7 +49,7 @@ func TestPostureIsThatOfTheLaunch(t *testing.T) {
 	r := b.prepare(g)
 	other := g
 	other.Isolation.Seccomp = "unconfined"
-	r.Define(other)
+	_ = r.Define(other.Revision(), other)
 	uid, _ := b.ids()
 	want := fmt.Sprintf("uid=%d caps=none nnp seccomp=default net=host rootfs=ro", uid)
 	if info := r.Info(r.n); info.Posture != want {

@@ -60,7 +60,7 @@ func TestSecretsDuringCreate(t *testing.T) {
 	g.Env.Static = map[string]string{"TOKEN": "c4n4ry"}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	go func() { _, err := l.Prepare(ctx, 1, g.Revision()); done <- err }()
 	path := func() string { return filepath.Join(b.Dirs.Launches(), l.Info(1).ID, "config.json") }
 	waitFor(t, "the call of create", func() bool {

@@ -94,7 +94,10 @@ func (h *Host) tryOn(ctx, tidy context.Context, lower string) error {
 		Isolation: config.Isolation{Network: bundle.NetworkHost, Seccomp: "unconfined", Init: true},
 	}
 	var said lines
-	l := NewLauncher(h, g)
+	l := NewLauncher(h)
+	if err := l.Define(g.Revision(), g); err != nil {
+		return err
+	}
 	l.trying, l.write = true, said.write
 	exits, err := l.Prepare(ctx, 1, g.Revision())
 	if err == nil {

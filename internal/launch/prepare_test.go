@@ -36,7 +36,7 @@ func suiteMissing(t *testing.T, b *bench) {
 // Wherever a Prepare is cut, Clean finds all that it made.
 func suiteCutPrepare(t *testing.T, b *bench) {
 	g := b.gateway("echo ready; sleep 1000")
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	for after := 100 * time.Microsecond; after < 150*time.Millisecond; after = after * 3 / 2 {
 		b.next++
 		ctx, cancel := context.WithTimeout(t.Context(), after)
@@ -59,7 +59,7 @@ func suiteCutPrepare(t *testing.T, b *bench) {
 // A Clean that comes while a Prepare unwinds must not overtake it.
 func suiteCleanBesidePrepare(t *testing.T, b *bench) {
 	g := b.gateway("echo ready; sleep 1000")
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	for range 8 {
 		b.next++
 		n := b.next
@@ -82,7 +82,7 @@ func suiteCleanBesidePrepare(t *testing.T, b *bench) {
 
 func suiteUnknown(t *testing.T, b *bench) {
 	g := b.gateway("")
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	must(t, errors.Join(l.Clean(t.Context(), 9), l.Kill(t.Context(), 9), l.Signal(t.Context(), 9, syscall.SIGTERM)))
 	if err := l.Probe(t.Context(), 9); err == nil {
 		t.Error("probe of a launch that never was succeeds")

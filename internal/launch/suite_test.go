@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/testenv"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -156,7 +157,7 @@ func suiteSignalIgnored(t *testing.T, b *bench) {
 func suiteMissingProgram(t *testing.T, b *bench) {
 	g := b.gateway("")
 	g.Command = []string{"/broken"}
-	l := NewLauncher(b.Host, g)
+	l := launcherOf(b.Host, g)
 	exits, err := l.Prepare(t.Context(), 1, g.Revision())
 	if err == nil { // runc and crun look for the program at create
 		err = l.Start(t.Context(), 1)
@@ -262,4 +263,11 @@ func waitFor(t *testing.T, what string, condition func() bool) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+}
+
+// launcherOf is a Launcher that knows g as its one revision.
+func launcherOf(host *Host, g config.Gateway) *Launcher {
+	l := NewLauncher(host)
+	_ = l.Define(g.Revision(), g) // Prepare tells what was wrong
+	return l
 }

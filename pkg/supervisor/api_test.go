@@ -24,7 +24,7 @@ func TestAddRefuses(t *testing.T) {
 				t.Errorf("added %+v", g)
 			}
 		}
-		err := w.Reconfigure(context.Background(), "other", "b", probing())
+		err := w.Deploy(context.Background(), "other", supervisor.Deployment{Revision: "b", Policy: probing()})
 		if !errors.Is(err, supervisor.ErrUnknownGateway) {
 			t.Error(err)
 		}
@@ -179,7 +179,7 @@ func TestRestartWhileStarting(t *testing.T) {
 	})
 }
 
-func TestReconfigure(t *testing.T) {
+func TestDeployOfNewConfiguration(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
 		f := newFake()
 		f.set("prepare", fails(supervisor.ErrPermanent))
@@ -187,8 +187,8 @@ func TestReconfigure(t *testing.T) {
 		w.wantPhase("web", supervisor.Failed)
 		time.Sleep(time.Hour)
 		f.set("prepare", nil)
-		reconfigure := func(revision string) {
-			if err := w.Reconfigure(context.Background(), "web", revision, probing()); err != nil {
+		deploy := func(revision string) {
+			if err := w.Deploy(context.Background(), "web", supervisor.Deployment{Revision: revision, Policy: probing()}); err != nil {
 				t.Error(err)
 			}
 			synctest.Wait()
@@ -196,12 +196,12 @@ func TestReconfigure(t *testing.T) {
 				t.Errorf("revision %s; %+v", f.revision, s)
 			}
 		}
-		reconfigure("b")
-		reconfigure("c")
+		deploy("b")
+		deploy("c")
 		if err := w.Stop(context.Background(), "web"); err != nil {
 			t.Error(err)
 		}
-		if err := w.Reconfigure(context.Background(), "web", "d", probing()); err != nil {
+		if err := w.Deploy(context.Background(), "web", supervisor.Deployment{Revision: "d", Policy: probing()}); err != nil {
 			t.Error(err)
 		}
 		w.wantPhase("web", supervisor.Stopped)

@@ -23,6 +23,12 @@ var (
 	ErrUnknownGateway = errors.New("unknown gateway")
 	// ErrSuperseded: a later Start, Stop or Remove took the place of the request that was waited for.
 	ErrSuperseded = errors.New("superseded by a later request")
+	// ErrUncounted: a Traffic cannot know how many connections a launch has.
+	ErrUncounted = errors.New("connections cannot be counted")
+	// ErrRolledBack: the revision that Deploy brought did not last, and the one before is back. It wraps the cause.
+	ErrRolledBack = errors.New("rolled back")
+	// ErrStopped: the gateway is stopped, so there is nothing to deploy beside.
+	ErrStopped = errors.New("stopped")
 	// ErrShutdown: the supervisor has been shut down and takes no gateway any more.
 	ErrShutdown = errors.New("supervisor is shut down")
 )

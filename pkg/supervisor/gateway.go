@@ -8,9 +8,10 @@ type Gateway struct {
 	Revision   string // passed to Prepare, otherwise opaque
 	Policy     Policy
 	Launcher   Launcher
-	Prober     Prober // may be nil when Policy.Probe.Enabled is false
-	Stopped    bool   // an operator's stop holds: nothing is launched until Start
-	NextLaunch int    // number of the first launch; 0: 1
+	Prober     Prober  // may be nil when Policy.Probe.Enabled is false
+	Traffic    Traffic // nil: no listeners of ours
+	Stopped    bool    // an operator's stop holds: nothing is launched until Start
+	NextLaunch int     // number of the first launch; 0: 1
 }
 
 func (g Gateway) check() error {

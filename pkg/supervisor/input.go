@@ -25,10 +25,9 @@ type (
 		who     *waiter
 		abandon bool // do not stay for what Clean could not remove
 	}
-	askReconfigure struct {
-		who      *waiter
-		revision string
-		policy   Policy
+	askDeploy struct {
+		who        *waiter
+		deployment Deployment
 	}
 	askPing  struct{ who *waiter } // an answer proves that the loop turns
 	hurry    struct{}              // what is stopping is killed now
@@ -64,22 +63,22 @@ type (
 	}
 )
 
-func (tick) isInput()           {}
-func (askStart) isInput()       {}
-func (askRestart) isInput()     {}
-func (askStop) isInput()        {}
-func (askLeave) isInput()       {}
-func (askReconfigure) isInput() {}
-func (askPing) isInput()        {}
-func (hurry) isInput()          {}
-func (withdraw) isInput()       {}
-func (prepared) isInput()       {}
-func (started) isInput()        {}
-func (probed) isInput()         {}
-func (signalled) isInput()      {}
-func (killed) isInput()         {}
-func (cleaned) isInput()        {}
-func (exited) isInput()         {}
+func (tick) isInput()       {}
+func (askStart) isInput()   {}
+func (askRestart) isInput() {}
+func (askStop) isInput()    {}
+func (askLeave) isInput()   {}
+func (askDeploy) isInput()  {}
+func (askPing) isInput()    {}
+func (hurry) isInput()      {}
+func (withdraw) isInput()   {}
+func (prepared) isInput()   {}
+func (started) isInput()    {}
+func (probed) isInput()     {}
+func (signalled) isInput()  {}
+func (killed) isInput()     {}
+func (cleaned) isInput()    {}
+func (exited) isInput()     {}
 
 func (in prepared) launch() int  { return in.n }
 func (in started) launch() int   { return in.n }

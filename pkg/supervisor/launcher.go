@@ -32,6 +32,9 @@ type Launcher interface {
 	// supervisor goes on to Kill.
 	Signal(ctx context.Context, n int, signal syscall.Signal) error
 
+	// Freeze stops every process of launch n where it is, or lets it go on (cgroup.freeze). Nil: it is so.
+	Freeze(ctx context.Context, n int, frozen bool) error
+
 	// Kill ends everything in the container at once. Nil: done or on its way, or there was nothing; the Exit is
 	// what counts. It may be asked again, and also while Prepare is still at work.
 	Kill(ctx context.Context, n int) error
@@ -41,6 +44,12 @@ type Launcher interface {
 	// Nil: nothing is left, and n is never mentioned again. Error: it names what is left, and Clean will be asked
 	// again, later. An error that wraps ErrRunning says that a process may be left: the next launch waits.
 	Clean(ctx context.Context, n int) error
+}
+
+// Adopter is a Launcher that can go on with launch n, which an earlier image of this process has prepared: Adopt
+// stands in for Prepare then.
+type Adopter interface {
+	Adopt(n int) (<-chan Exit, error)
 }
 
 // Prober asks one question: does launch n work? Nil: yes. It blocks at most until ctx ends. One probe at a time

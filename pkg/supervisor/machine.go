@@ -75,8 +75,8 @@ func (m *machine) take(now time.Time, in input) {
 		m.stop(now, in.who)
 	case askLeave:
 		m.leave(now, in)
-	case askReconfigure:
-		m.reconfigure(now, in)
+	case askDeploy:
+		m.deploy(now, in)
 	case askPing:
 		m.answer(in.who, nil)
 	case hurry:

@@ -75,7 +75,7 @@ func (w *model) request(arg int) {
 	case 11:
 		w.step(askPing{w.somebody()})
 	case 12, 13:
-		w.step(askReconfigure{w.somebody(), "b", w.m.policy})
+		w.step(askDeploy{w.somebody(), Deployment{Revision: "b", Policy: w.m.policy}})
 	case 14:
 		w.step(hurry{})
 	case 15:

@@ -12,6 +12,32 @@ type Policy struct {
 	Restart      RestartPolicy
 	Stop         StopPolicy
 	CallTimeout  time.Duration // bound of each Start, Signal, Kill and Clean call; 0: 10 s
+	Overlap      bool          // two launches may run side by side; false: a deploy stops the old one first
+	Launches     int           // how many there may be at once, cleaning not counted; 0: 8
+	Standby      StandbyPolicy
+	Deploy       DeployPolicy
+}
+
+// StandbyPolicy says what waits to take over.
+type StandbyPolicy struct {
+	Mode   StandbyMode   // "": NoStandby
+	Check  time.Duration // warm: how long it stays frozen until it is probed again; 0: never
+	MaxAge time.Duration // when it is renewed; 0: never
+}
+
+// StandbyMode says how far a standby is.
+type StandbyMode string
+
+const (
+	NoStandby      StandbyMode = "none"
+	CreatedStandby StandbyMode = "created" // its program has not begun
+	WarmStandby    StandbyMode = "warm"    // started, probed and frozen
+)
+
+// DeployPolicy says how one revision follows another.
+type DeployPolicy struct {
+	Drain   time.Duration // how long the old launch may finish what is in flight before it is asked to end; 0: not at all
+	Confirm time.Duration // how long a new revision is provisional: a crash loop brings the old one back; 0: never
 }
 
 // ProbePolicy says when the Prober is asked. While starting, the first probe comes at once after Start, the next

@@ -62,13 +62,13 @@ func (m *machine) restart(now time.Time, who *waiter) {
 	m.replace(now)
 }
 
-// reconfigure takes a new revision and policy; they hold from the next launch on.
-func (m *machine) reconfigure(now time.Time, in askReconfigure) {
+// deploy takes a new revision and policy; they hold from the next launch on.
+func (m *machine) deploy(now time.Time, in askDeploy) {
 	if m.leaves() {
 		m.answer(in.who, ErrUnknownGateway)
 		return
 	}
-	m.revision, m.policy = in.revision, in.policy.withDefaults()
+	m.revision, m.policy = in.deployment.Revision, in.deployment.Policy.withDefaults()
 	m.answer(in.who, nil)
 	if m.goal == toRun {
 		m.replace(now)

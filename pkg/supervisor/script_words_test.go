@@ -29,8 +29,8 @@ func (s *script) input(verb string, args []string) input {
 		return askLeave{who: s.waiter(arg(0))}
 	case "quit":
 		return askLeave{who: s.waiter(arg(0)), abandon: true}
-	case "reconfigure":
-		return askReconfigure{s.waiter(arg(1)), arg(0), s.policy}
+	case "deploy":
+		return askDeploy{s.waiter(arg(1)), Deployment{Revision: arg(0), Policy: s.policy}}
 	case "ping":
 		return askPing{s.waiter(arg(0))}
 	case "hurry":

@@ -90,7 +90,7 @@ func pester(s *supervisor.Supervisor, fakes []*fake) {
 		case 3:
 			s.Restart(ctx, name(i))
 		case 4:
-			s.Reconfigure(ctx, name(i), "b", stormy())
+			s.Deploy(ctx, name(i), supervisor.Deployment{Revision: "b", Policy: stormy()})
 		case 5:
 			s.Hurry()
 			s.Answers(ctx)

@@ -82,18 +82,18 @@ func (s *Supervisor) Remove(ctx context.Context, name string) error {
 	return s.ask(ctx, "remove", name, func(w *waiter) input { return askLeave{who: w} })
 }
 
-// Reconfigure gives a gateway a new revision and policy, and returns when its loop has taken them. The current
+// Deploy gives a gateway a new revision and policy, and returns when its loop has taken them. The current
 // launch ends as by Restart, under its own old policy, and the next one is of the new revision. A gateway in
 // backoff, failed or ended is launched at once; a stopped one stays stopped.
-func (s *Supervisor) Reconfigure(ctx context.Context, name, revision string, p Policy) error {
+func (s *Supervisor) Deploy(ctx context.Context, name string, d Deployment) error {
 	l, err := s.find(name)
 	if err == nil {
-		err = l.gateway.checkPolicy(p)
+		err = l.gateway.checkPolicy(d.Policy)
 	}
 	if err != nil {
-		return fmt.Errorf("reconfigure %s: %w", name, err)
+		return fmt.Errorf("deploy %s: %w", name, err)
 	}
-	return s.ask(ctx, "reconfigure", name, func(w *waiter) input { return askReconfigure{w, revision, p} })
+	return s.ask(ctx, "deploy", name, func(w *waiter) input { return askDeploy{w, d} })
 }
 
 // Status returns a snapshot of every gateway, sorted by name. It waits for nobody.
