@@ -37,7 +37,7 @@ type Host struct {
 // staging is what stages all launches.
 func (h *Host) staging() *staging.Stager {
 	h.stagerOnce.Do(func() {
-		h.stager.Cache, h.stager.Upper = h.Dirs.Digests(), h.Dirs.Rootfs()
+		h.stager.Cache = h.Dirs.Digests()
 		h.stager.Helper, h.stager.Hold = Helper, h.children.hold
 		h.stager.Overlays = h.overlaysWork
 	})

@@ -31,9 +31,15 @@ const (
 	tidyTime = 10 * time.Second
 )
 
-// try runs the throw-away container. An error says that it came to nothing:
-// neither the runtime nor the kernel has answered.
+// try runs the throw-away container, where the directory for upper ones could do
+// at all. An error says that it came to nothing: neither the runtime nor the
+// kernel has answered.
 func (h *Host) try(ctx context.Context) (refusal, err error) {
+	if refusal := bundle.CheckUpper(h.Dirs.Rootfs()); isPassing(refusal) {
+		return nil, refusal
+	} else if refusal != nil {
+		return refusal, nil
+	}
 	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTime+tidyTime)
 	defer cancel()
 	ctx, cancelTry := context.WithTimeout(ctx, tryTime)

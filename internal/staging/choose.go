@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-
-	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
@@ -47,19 +44,10 @@ func (s *Stager) refusal(ctx context.Context, r Request, of *source, insist bool
 	if !r.IDs.Single() && len(r.SourceIDs.UIDs) > 0 && !r.SourceIDs.Equal(r.IDs) {
 		return errors.New("the bundle's files belong to the ids of another mapping, which only a copy can change"), nil
 	}
-	if refusal := bundle.CheckUpper(s.Upper); isOneOf(refusal, unix.ENOSPC, unix.EDQUOT, unix.EMFILE, unix.ENFILE, unix.EIO) {
-		return nil, refusal // that may pass
-	} else if refusal != nil {
-		return refusal, nil
-	}
 	if refusal, err := s.Overlays(ctx, insist); refusal != nil || err != nil {
 		return refusal, err
 	}
 	return of.refusal(ctx, r, insist)
-}
-
-func isOneOf(err error, errnos ...error) bool {
-	return slices.ContainsFunc(errnos, func(errno error) bool { return errors.Is(err, errno) })
 }
 
 // refusal is the tree's part. What was last known of it is enough, unless its

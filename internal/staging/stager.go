@@ -20,7 +20,6 @@ const (
 // Stage and not changed afterwards.
 type Stager struct {
 	Cache  string   // directory for what is known of the trees
-	Upper  string   // directory that all roots are made in
 	Helper []string // as bundle.CopyOptions has it
 
 	// Overlays tells whether the runtime can make an overlay a container's root:
@@ -42,7 +41,7 @@ type Stager struct {
 // A Request is what one launch wants.
 type Request struct {
 	Source    string // the packaged tree
-	Dest      string // is made, in Upper
+	Dest      string // is made
 	IDs       bundle.IDMap
 	SourceIDs bundle.IDMap // as bundle.CopyOptions has it
 	Staging   config.Staging

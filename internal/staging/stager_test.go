@@ -21,19 +21,20 @@ type world struct {
 	*Stager
 	t      *testing.T
 	source string
+	upper  string // all roots are made in it
 	next   int
 }
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	dir := t.TempDir()
-	w := &world{t: t, source: filepath.Join(dir, "source")}
+	w := &world{t: t, source: filepath.Join(dir, "source"), upper: filepath.Join(dir, "upper")}
 	for _, d := range []string{"cache", "upper", "source", "source/etc"} {
 		must(t, os.MkdirAll(filepath.Join(dir, d), 0o755))
 	}
 	must(t, os.WriteFile(filepath.Join(w.source, "etc/motd"), []byte("hello"), 0o644))
 	w.Stager = &Stager{
-		Cache: filepath.Join(dir, "cache"), Upper: filepath.Join(dir, "upper"),
+		Cache:    filepath.Join(dir, "cache"),
 		Overlays: func(context.Context, bool) (error, error) { return nil, nil }, //nolint:nilnil // no refusal, no error
 	}
 	return w
@@ -50,7 +51,7 @@ func must(t *testing.T, err error) {
 func (w *world) request() Request {
 	w.next++
 	return Request{
-		Source: w.source, Dest: filepath.Join(w.Upper, fmt.Sprint(w.next)),
+		Source: w.source, Dest: filepath.Join(w.upper, fmt.Sprint(w.next)),
 		IDs:     bundle.SingleID(os.Geteuid(), os.Getegid()),
 		Staging: config.Staging{Stage: "auto", IDs: "single", Verify: "changed"},
 	}
@@ -66,7 +67,7 @@ func (w *world) stage(r Request) *Staged {
 // nothingMore holds after a refusal: nothing is left of it.
 func (w *world) nothingMore(before int) {
 	w.t.Helper()
-	entries, err := os.ReadDir(w.Upper)
+	entries, err := os.ReadDir(w.upper)
 	must(w.t, err)
 	if len(entries) != before {
 		w.t.Errorf("left: %v", entries)
