@@ -7,8 +7,8 @@ import (
 )
 
 // asking are the probes of a launch and the watch over its source, which run
-// beside its other methods. Clean ends them before it gives away what they use: a descriptor or a pid that is
-// free may be another launch's the next moment.
+// beside its other methods. Clean ends them before it gives away what they use: a
+// descriptor or a pid that is free may be another launch's the next moment.
 type asking struct {
 	life   context.Context
 	cancel context.CancelFunc

@@ -76,9 +76,9 @@ func (la *launch) mountSource(m config.Mount) (string, error) {
 
 // createDirOf makes a directory that belongs to container root, or takes one
 // that does already, or that container root has given to one of its own ids:
-// servers that become another user do that to what they keep. One of our own is given away: root was killed before it
-// could, or has put one there that was saved. What anybody else put in its
-// place is refused.
+// servers that become another user do that to what they keep. One of our own is
+// given away: root was killed before it could, or has put one there that was
+// saved. What anybody else put in its place is refused.
 func createDirOf(path string, uid, gid int, others []bundle.IDRange) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create data directory: %w", err)

@@ -1,10 +1,7 @@
 package launch
 
 import (
-	"fmt"
 	"os"
-
-	subid "github.com/moby/sys/user"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
@@ -51,24 +48,12 @@ func (la *launch) granted(r *runtime.Runtime) error {
 	if os.Geteuid() != 0 || la.ids.Single() || r.Name() != "youki" {
 		return nil
 	}
-	for _, file := range []string{"/etc/subuid", "/etc/subgid"} {
-		entries, err := subid.ParseSubIDFileFilter(file, func(e subid.SubID) bool {
-			return (e.Name == "root" || e.Name == "0") && e.SubID <= containerUser && containerUser-e.SubID < e.Count
-		})
-		if err != nil {
-			return fmt.Errorf("read %s: %w", file, err)
-		}
-		if len(entries) == 0 {
-			return fmt.Errorf("%w: %s does not give root the id %d of container root, without which youki gets none: add the line root:%[3]d:1",
-				bundle.ErrNoRange, file, containerUser)
-		}
-	}
-	return nil
+	return bundle.CheckGranted(0, containerUser, containerUser)
 }
 
 // removal is how a sweep removes trees of whose launches nothing is known: with
 // the user's subordinate ids, if there are any.
-func (h *Host) removal() bundle.RemoveOptions {
+func removal() bundle.RemoveOptions {
 	if ids, err := RangeIDs(); err == nil {
 		return bundle.RemoveOptions{IDs: ids, Helper: Helper}
 	}

@@ -134,7 +134,7 @@ func suiteBecome(t *testing.T, b *bench) {
 // removeData removes what another id has made, as an operator has to.
 func (b *bench) removeData(t *testing.T) {
 	t.Helper()
-	must(t, bundle.Remove(t.Context(), filepath.Dir(b.Dirs.Data(gatewayName)), gatewayName, b.removal()))
+	must(t, bundle.Remove(t.Context(), filepath.Dir(b.Dirs.Data(gatewayName)), gatewayName, removal()))
 }
 
 // The next gatewayd knows nothing of the launch, and removes what other ids made.

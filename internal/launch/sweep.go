@@ -30,8 +30,9 @@ func (h *Host) Sweep(ctx context.Context) ([]string, error) {
 	errs = append(errs, err)
 	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()))
 	var swept []string
+	how := removal()
 	for _, name := range names {
-		if err := h.sweepName(ctx, name, leaves[name]); err != nil {
+		if err := h.sweepName(ctx, name, leaves[name], how); err != nil {
 			errs = append(errs, fmt.Errorf("sweep %s: %w", name, err))
 		} else if isID(name) {
 			swept = append(swept, name)
@@ -91,14 +92,14 @@ func owedTo(name string) string {
 // sweepName removes what goes by one name. Only a launch's id is looked for
 // among the processes: anything shorter, such as the temporary name of a tree
 // whose staging was cut short, could be part of a stranger's command line.
-func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf) error {
+func (h *Host) sweepName(ctx context.Context, name string, leaf *runtime.Leaf, how bundle.RemoveOptions) error {
 	if isID(name) {
-		return h.sweepLaunch(ctx, name, leaf)
+		return h.sweepLaunch(ctx, name, leaf, how)
 	}
 	return errors.Join(
 		bundle.Remove(ctx, h.Dirs.Launches(), name, bundle.RemoveOptions{}),
 		bundle.Remove(ctx, h.Dirs.RuntimeRoot(), name, bundle.RemoveOptions{}),
-		bundle.Remove(ctx, h.Dirs.Rootfs(), name, h.removal()),
+		bundle.Remove(ctx, h.Dirs.Rootfs(), name, how),
 	)
 }
 
@@ -110,7 +111,7 @@ func isID(name string) bool { return idForm.MatchString(name) }
 
 // sweepLaunch is Clean for a launch of which only the name is known, and its
 // leaf if it has one.
-func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) error {
+func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf, how bundle.RemoveOptions) error {
 	scrubbed := scrubLeft(filepath.Join(h.Dirs.Launches(), id))
 	if err := h.endLeft(ctx, id, leaf); err != nil {
 		return errors.Join(scrubbed, err)
@@ -119,7 +120,7 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf) e
 	if leaf != nil {
 		errs = append(errs, leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, h.removal()))
+	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, how))
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}

@@ -39,6 +39,36 @@ func SubordinateIDs(owner, uid, gid int) (IDMap, error) {
 	return subordinates{"/etc/subuid", "/etc/subgid", userName(owner), owner}.ids(uid, gid)
 }
 
+// CheckGranted is an error, ErrNoRange, unless /etc/subuid gives the id uid and
+// /etc/subgid the id gid to the user owner. newuidmap(1) gives a user its own ids
+// in any case, and root none but those.
+func CheckGranted(owner, uid, gid int) error {
+	s := subordinates{"/etc/subuid", "/etc/subgid", userName(owner), owner}
+	return errors.Join(s.granted(s.uidFile, uid), s.granted(s.gidFile, gid))
+}
+
+func (s subordinates) granted(file string, id int) error {
+	entries, err := readSubordinate(file)
+	if err != nil {
+		return err
+	}
+	gives := func(e subid.SubID) bool {
+		return usable(e) && s.of(e) && int64(id) >= e.SubID && int64(id)-e.SubID < e.Count
+	}
+	if slices.ContainsFunc(entries, gives) {
+		return nil
+	}
+	return fmt.Errorf("%w: %s does not give user %s the id %d of container root: add the line %[3]s:%[4]d:1", ErrNoRange, file, s.called(), id)
+}
+
+// called is how the user is named in the files.
+func (s subordinates) called() string {
+	if s.name == "" {
+		return strconv.Itoa(s.owner)
+	}
+	return s.name
+}
+
 // subordinates are the files that give subordinate ids, and whose in them.
 type subordinates struct {
 	uidFile, gidFile string
@@ -160,10 +190,7 @@ func (s subordinates) noRange(uids, gids bool) error {
 	if err != nil {
 		return err
 	}
-	name := s.name
-	if name == "" {
-		name = strconv.Itoa(s.owner)
-	}
+	name := s.called()
 	var files, flags string
 	for _, lack := range []struct {
 		lacks      bool

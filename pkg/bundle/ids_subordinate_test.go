@@ -51,6 +51,27 @@ func TestSubordinateIDs(t *testing.T) {
 	}
 }
 
+func TestGrantedIDs(t *testing.T) {
+	for file, want := range map[string]bool{
+		"web:65532:1\n":                   true,
+		"1000:65500:33\n":                 true,
+		"web:65500:32\nother:65532:1":     false, // one too few; somebody else's
+		"web:65533:10\n":                  false,
+		"web:x:10\nweb:65532:0\n":         false,
+		"":                                false,
+		"web:1:10\nweb:65000:1000\n# web": true,
+	} {
+		s := subordinateFiles(t, file, "")
+		err := s.granted(s.uidFile, 65532)
+		if (err == nil) != want || err != nil && !errors.Is(err, ErrNoRange) {
+			t.Errorf("%q: %v", file, err)
+		}
+		if err != nil && !strings.Contains(err.Error(), "add the line web:65532:1") {
+			t.Errorf("%q: %v: no advice", file, err)
+		}
+	}
+}
+
 // Root's containers have another user as their 0, and root's ranges.
 func TestSubordinateIDsOfRoot(t *testing.T) {
 	s := subordinateFiles(t, "web:7:3\nroot:100000:65536", "0:200000:65536\n65532:5:5")
