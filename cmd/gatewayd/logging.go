@@ -89,6 +89,15 @@ func details(e supervisor.Event) []zap.Field {
 	if !e.Next.IsZero() {
 		fields = append(fields, zap.Time("next", e.Next))
 	}
+	if e.Revision != "" {
+		fields = append(fields, zap.String("revision", e.Revision))
+	}
+	if e.Why != "" {
+		fields = append(fields, zap.String("why", e.Why))
+	}
+	if e.Count != 0 {
+		fields = append(fields, zap.Int("count", e.Count))
+	}
 	if e.Cause != nil {
 		fields = append(fields, zap.NamedError("cause", e.Cause))
 	}

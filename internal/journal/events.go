@@ -36,6 +36,19 @@ var events = []struct{ name, id string }{
 	{"staged", "28a56befaf2b4edcaad457c7c1bda15f"},
 	{"source-changed", "496dc43bf6cd4c63a78e0149ea028b66"},
 	{"overlay-tried", "66c09d55851f4e96aeb1d757ccca35ca"},
+	{"standby-ready", "f3d7f12385b84666803589bad0e20029"},
+	{"standby-lost", "8b71e9e8dabd4df4b352a2c7ecdfc4aa"},
+	{"took-over", "55b520cfce4c40188245d11a5a731466"},
+	{"deploy-started", "0d964784d3f7480ab44ece5ca7fc42ed"},
+	{"deploy-canary", "4113effa69a144e9975f0438fe6c324d"},
+	{"deploy-switched", "3148df4f7b864b679bfdb290197b2089"},
+	{"deploy-failed", "1225447b53d74844b644394dbb6f45ef"},
+	{"deploy-proved", "40f38a9003664f558f7e847452ab1d40"},
+	{"deploy-confirmed", "fe00083198174ffab6351f16f6725377"},
+	{"rolled-back", "8b38012568f94a508835374adce2c248"},
+	{"launch-draining", "7991fe48601a42bdb8499ba12df01477"},
+	{"launch-drained", "aad360b26d594ddba41ab53aecffe0ac"},
+	{"steering-failed", "1750a7863d9d47fe9c6451edacac4a5c"},
 }
 
 // MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""

@@ -14,6 +14,10 @@ type Event struct {
 	Cause   error         // why; nil: none, or as asked
 	Next    time.Time     // when it will be tried again; zero: not at a set time
 	After   time.Duration // how long it took, where it has a length
+
+	Revision string // of a deploy, or of what became of it
+	Why      string // Deployment.Why, of DeployStarted
+	Count    int    // connections, where the kind says so; -1: nobody can know
 }
 
 // EventKind is the stable name of a kind of event: journals and scripts know it.
@@ -27,7 +31,7 @@ const (
 	LaunchUnhealthy     EventKind = "launch-unhealthy" // Cause wraps ErrUnhealthy; After: readiness
 	LaunchStopping      EventKind = "launch-stopping"  // asked to end: the context of Prepare cancelled, or the signal sent
 	LaunchKilling       EventKind = "launch-killing"   // Cause: what the Kill or Signal before came to
-	LaunchEnded         EventKind = "launch-ended"     // Cause: why; After: from the beginning of Prepare
+	LaunchEnded         EventKind = "launch-ended"     // Cause: why; After: from the beginning of Prepare; Count: connections that were cut, of one that had drained
 	LaunchCleaned       EventKind = "launch-cleaned"   // After: from its end
 	CleanIncomplete     EventKind = "clean-incomplete" // Cause: what is left; Next: when Clean comes again
 	GatewayBackoff      EventKind = "gateway-backoff"  // Cause, Next
@@ -35,6 +39,20 @@ const (
 	GatewayFailed       EventKind = "gateway-failed" // Cause: why it was given up
 	GatewayEnded        EventKind = "gateway-ended"
 	GatewayStopped      EventKind = "gateway-stopped" // Cause: what is left of its launches
+
+	StandbyReady    EventKind = "standby-ready"    // a launch waits to take over; After: from the beginning of Prepare
+	StandbyLost     EventKind = "standby-lost"     // Cause; nil: it was no longer wanted, or had its age; Next: when there is another
+	TookOver        EventKind = "took-over"        // the standby serves; After: since it is known that the one before does not
+	DeployStarted   EventKind = "deploy-started"   // Revision, Why
+	DeployCanary    EventKind = "deploy-canary"    // the new launch gets Count percent; Next: until when
+	DeploySwitched  EventKind = "deploy-switched"  // the new launch serves; After: from deploy-started; Next: until when it is provisional
+	DeployFailed    EventKind = "deploy-failed"    // Cause; the revision before goes on
+	DeployProved    EventKind = "deploy-proved"    // three probes after the switch were good
+	DeployConfirmed EventKind = "deploy-confirmed" // Revision is no longer provisional
+	RolledBack      EventKind = "rolled-back"      // Revision is back, for the Cause
+	LaunchDraining  EventKind = "launch-draining"  // Count: connections it has yet; Next: when it is asked to end in any case
+	LaunchDrained   EventKind = "launch-drained"   // Count: what is left; Cause: why it could not be counted; After: the drain
+	SteeringFailed  EventKind = "steering-failed"  // Cause; tried again at Next
 )
 
 // eventKinds lists every kind in the order of a launch's life.
@@ -42,6 +60,9 @@ var eventKinds = []EventKind{
 	LaunchPreparing, LaunchCreated, LaunchStarted, LaunchReady, LaunchUnhealthy, LaunchStopping, LaunchKilling,
 	LaunchEnded, LaunchCleaned, CleanIncomplete,
 	GatewayBackoff, GatewayCrashLooping, GatewayFailed, GatewayEnded, GatewayStopped,
+	StandbyReady, StandbyLost, TookOver,
+	DeployStarted, DeployCanary, DeploySwitched, DeployFailed, DeployProved, DeployConfirmed, RolledBack,
+	LaunchDraining, LaunchDrained, SteeringFailed,
 }
 
 // EventKinds lists all kinds there are.

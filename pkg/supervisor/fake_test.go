@@ -70,7 +70,7 @@ func (f *fake) Signal(ctx context.Context, n int, signal syscall.Signal) error {
 	return err
 }
 
-func (f *fake) Freeze(context.Context, int, bool) error   { panic("nobody freezes yet") }
+func (f *fake) Freeze(context.Context, int, bool) error { panic("nobody freezes yet") }
 
 func (f *fake) Kill(ctx context.Context, n int) error {
 	err := f.call(ctx, "kill", n)

@@ -34,6 +34,59 @@ type Status struct {
 	ProbeError    error     // the last probe of the current launch, if it failed
 	Settled       bool      // has been ready, failed, ended or stopped once, or has used up its first StartTimeout
 	Leftovers     []error   // what Clean could not remove, one for each launch
+	Steering      error     // what Traffic.Switch last came to; it is tried again
+
+	Standby   *StandbyStatus // nil: none is wanted
+	Deploying *DeployStatus  // nil: no deploy is under way
+	Draining  []DrainStatus  // launches that get no new connections, and finish what they have
+	Drained   DrainedStatus  // the last launch that was let go
+
+	Provisional  time.Time // until when Revision may be rolled back; zero: it is confirmed
+	Previous     string    // the revision that would come back then; "": none
+	RolledBack   error     // why the last deploy was rolled back; nil: it was not
+	RolledBackAt time.Time
+}
+
+// StandbyStatus is what waits to take over.
+type StandbyStatus struct {
+	Launch int       // 0: none at the moment
+	State  string    // preparing, created, starting, checking, frozen, …; absent
+	Since  time.Time // of State
+	Err    error     // why the last one was lost; nil once one is there
+	Next   time.Time // when it is checked or renewed, or the next one is made; zero: not at a set time
+}
+
+// DeployStatus is a deploy whose new launch does not serve yet.
+type DeployStatus struct {
+	Launch   int    // 0: waits for a place
+	Revision string // the new one
+	Stage    DeployStage
+	Canary   int       // percent of new connections that it has
+	Until    time.Time // when the stage ends at the latest; zero: not at a set time
+}
+
+// DeployStage says how far a deploy is.
+type DeployStage string
+
+const (
+	DeployWaiting   DeployStage = "waiting" // for a place, or for a process of an earlier launch to be gone
+	DeployPreparing DeployStage = "preparing"
+	DeployStarting  DeployStage = "starting"
+	DeployInCanary  DeployStage = "canary"
+)
+
+// DrainStatus is a launch that finishes what it has.
+type DrainStatus struct {
+	Launch   int
+	InFlight int       // -1: not known
+	Until    time.Time // when it is asked to end in any case, or killed when it has been asked
+}
+
+// DrainedStatus is a launch that has ended after its drain.
+type DrainedStatus struct {
+	Launch int       // 0: none yet
+	Cut    int       // connections that it had when it ended; -1: not known
+	At     time.Time // when it ended
 }
 
 // snapshot is a Status and the moment from which on its failures are history: a ready gateway has no reason to
