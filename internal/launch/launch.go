@@ -47,6 +47,7 @@ type launch struct {
 	process  *runtime.Process // nil before there is one
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one
 	reaped   bool             // the pid of process may be another's
+	frozen   bool             // its processes may be
 }
 
 // Info is what status tells of a launch. What is not known yet is zero.
@@ -113,11 +114,11 @@ func (la *launch) start(ctx context.Context) error {
 	return nil
 }
 
-func (la *launch) signal(signal syscall.Signal) error {
+func (la *launch) signal(ctx context.Context, signal syscall.Signal) error {
 	if la.process == nil || la.reaped {
 		return nil
 	}
-	return la.process.Stop(signal)
+	return errors.Join(la.process.Stop(signal), la.thaw(ctx))
 }
 
 // kill ends every process of the launch. The end of a pid namespace's init is

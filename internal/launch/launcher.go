@@ -88,12 +88,16 @@ func (l *Launcher) Start(ctx context.Context, n int) error {
 // Signal asks the program to end as signal does by default; one for which it is
 // gone already is no error.
 func (l *Launcher) Signal(ctx context.Context, n int, signal syscall.Signal) error {
-	return l.turn(ctx, n, func(la *launch, _ context.Context) error { return la.signal(signal) })
+	return l.turn(ctx, n, func(la *launch, ctx context.Context) error { return la.signal(ctx, signal) })
 }
 
-// Freeze stops every process of launch n where it is, or lets it go on.
-func (l *Launcher) Freeze(context.Context, int, bool) error {
-	return errors.New("freeze: not yet")
+// Freeze stops every process of launch n where it is, or lets it go on. One that
+// is gone goes on without an error.
+func (l *Launcher) Freeze(ctx context.Context, n int, frozen bool) error {
+	if frozen && l.find(n) == nil {
+		return fmt.Errorf("freeze launch %d: it is gone", n)
+	}
+	return l.turn(ctx, n, func(la *launch, ctx context.Context) error { return la.freeze(ctx, frozen) })
 }
 
 // Adopt goes on with a launch of an earlier image of this process.

@@ -35,6 +35,7 @@ func realSuite(t *testing.T, name string) {
 	containerSuite(t, open)
 	overlaySuite(t, name, path)
 	rangeSuite(t, name, path)
+	freezeSuite(t, open)
 }
 
 // suite is what a launch must do whatever runtime makes its container.

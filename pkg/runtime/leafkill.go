@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 	"syscall"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -76,37 +75,14 @@ func (l *Leaf) Holds(pid int) bool {
 	})
 }
 
-// empty waits for populated 0 in cgroup.events. The kernel tells of each change
-// of that file by poll(2); zombies do not count as population.
+// empty waits for populated 0 in cgroup.events. Zombies do not count.
 func (l *Leaf) empty(ctx context.Context) error {
-	fd, err := unix.Open(filepath.Join(l.Dir(), "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if gone(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
-	}
-	file := os.NewFile(uintptr(fd), "cgroup.events") // non-blocking: in Go's poller
-	defer file.Close()
-	stop := context.AfterFunc(ctx, func() { _ = file.SetReadDeadline(time.Unix(0, 1)) })
-	defer stop()
-	conn, err := file.SyscallConn()
-	if err != nil {
-		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
-	}
-	err = conn.Read(func(fd uintptr) bool { return !populated(int(fd)) })
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		err = fmt.Errorf("%w: %w", ErrRunning, context.Cause(ctx))
+	err := l.await(ctx, "populated", "0")
+	if err != nil && ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrRunning, err)
 	}
 	if err != nil {
 		return fmt.Errorf("wait for cgroup %s: %w", l.path, err)
 	}
 	return nil
-}
-
-// populated is false also for a cgroup that was removed meanwhile (ENODEV).
-func populated(fd int) bool {
-	data := make([]byte, 256)
-	n, err := unix.Pread(fd, data, 0)
-	return err == nil && lookUp(data[:n], "populated") != "0"
 }
