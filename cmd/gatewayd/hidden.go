@@ -57,16 +57,19 @@ func runInit(argv []string) error {
 }
 
 func exampleCommand() *cobra.Command {
-	var address string
+	o := example.Options{Log: os.Stderr}
 	command := &cobra.Command{
 		Use: "example-gateway", Short: "Be the example gateway", Hidden: true, Args: exactArgs(),
 		RunE: func(*cobra.Command, []string) error {
 			ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 			defer stop()
-			return example.Run(ctx, example.Options{Address: address, Log: os.Stderr})
+			return example.Run(ctx, o)
 		},
 	}
-	command.Flags().StringVar(&address, "address", "127.0.0.1:8090", "where it listens, unless it inherits a socket")
+	flags := command.Flags()
+	flags.StringVar(&o.Address, "address", example.Address, "where it listens, host:port or unix:/path, unless it inherits a socket")
+	flags.DurationVar(&o.Warmup, "warmup", 0, "how long it takes to start")
+	flags.DurationVar(&o.Linger, "linger", example.Linger, "how long it serves open connections after SIGTERM; 0: it does not")
 	return command
 }
 

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -23,7 +24,8 @@ func TestMain(m *testing.M) {
 	if os.Getenv("EXAMPLE_ADDRESS") == "" {
 		os.Exit(m.Run())
 	}
-	if err := Run(context.Background(), Options{Address: os.Getenv("EXAMPLE_ADDRESS"), Log: os.Stdout}); err != nil {
+	linger, _ := time.ParseDuration(os.Getenv("EXAMPLE_LINGER")) // none: 0
+	if err := Run(context.Background(), Options{Address: os.Getenv("EXAMPLE_ADDRESS"), Log: os.Stdout, Linger: linger}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -97,6 +99,9 @@ func TestAnswers(t *testing.T) {
 		{"/slow", 400, "for="},
 		{"/slow?for=2m", 400, "up to 1m"},
 		{"/slow?for=-1s", 400, "up to 1m"},
+		{"/bytes?count=3", 200, "\x00\x00\x00"},
+		{"/bytes", 400, "count="},
+		{"/bytes?count=-1", 400, "count="},
 		{"/crash?code=256", 400, "0 to 255"},
 		{"/crash?code=1&signal=SEGV", 400, "not both"},
 		{"/crash?signal=NONE", 400, "SEGV"},
