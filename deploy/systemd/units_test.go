@@ -29,6 +29,8 @@ var common = map[string]string{
 	"Delegate":                 "yes",
 	"KillMode":                 "mixed",
 	"OOMPolicy":                "continue",
+	"FileDescriptorStoreMax":   "512",
+	"NonBlocking":              "yes",
 	"WatchdogSec":              "30s",
 	"Restart":                  "on-failure",
 	"RestartSec":               "100ms",
@@ -73,6 +75,22 @@ func TestUnitsSayWhatIsNeededAndNoMore(t *testing.T) {
 	}
 }
 
+// The example holds what systemd would otherwise do to a socket of ours.
+func TestSocketSaysWhatIsNeededAndNoMore(t *testing.T) {
+	want := map[string]string{
+		"Description":             "what systemd listens on for the gateways of gatewayd",
+		"Documentation":           "man:gatewayd(1)",
+		"ListenStream":            "127.0.0.1:8090",
+		"FileDescriptorName":      "web",
+		"Backlog":                 "4096",
+		"TriggerLimitIntervalSec": "0",
+		"WantedBy":                "sockets.target",
+	}
+	if diff := cmp.Diff(want, parse(t, read(t, "gatewayd.socket"))); diff != "" {
+		t.Errorf("gatewayd.socket (-want +got):\n%s", diff)
+	}
+}
+
 func TestUnitsVerify(t *testing.T) {
 	if _, err := exec.LookPath("systemd-analyze"); err != nil {
 		testenv.Skip(t, "needs systemd-analyze: apt-get install systemd")
@@ -82,7 +100,9 @@ func TestUnitsVerify(t *testing.T) {
 		write(t, filepath.Join(prefix, "bin/gatewayd"), "#!/bin/sh\n", 0o755)
 		path := filepath.Join(prefix, "gatewayd.service")
 		write(t, path, strings.ReplaceAll(read(t, unit.file), "@PREFIX@", prefix), 0o644)
-		command := exec.Command("systemd-analyze", unit.manager, "--man=no", "--recursive-errors=no", "verify", path)
+		socket := filepath.Join(prefix, "gatewayd.socket")
+		write(t, socket, read(t, "gatewayd.socket"), 0o644)
+		command := exec.Command("systemd-analyze", unit.manager, "--man=no", "--recursive-errors=no", "verify", path, socket)
 		command.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+t.TempDir())
 		if out, err := command.CombinedOutput(); err != nil || len(out) > 0 {
 			t.Errorf("systemd-analyze %s verify %s: %v\n%s", unit.manager, unit.file, err, out)
@@ -103,7 +123,7 @@ func TestInstalledUnits(t *testing.T) {
 		"NoNewPrivileges": "no", "RestrictNamespaces": "no", "ProtectProc": "default",
 		"ProcSubset": "all", "ProtectControlGroups": "no", "ProtectKernelTunables": "no", "PrivateUsers": "no",
 		"RestartUSec": "100ms", "StartLimitIntervalUSec": "0", "LimitCORE": "0",
-		"UMask": "0077", "OOMPolicy": "continue",
+		"UMask": "0077", "OOMPolicy": "continue", "FileDescriptorStoreMax": "512", "NonBlocking": "yes",
 	}
 	args := []string{manager, "show", "gatewayd.service"}
 	for key := range want {
@@ -115,6 +135,20 @@ func TestInstalledUnits(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, parse(t, string(out))); diff != "" {
 		t.Errorf("%s unit (-want +got):\n%s", manager, diff)
+	}
+}
+
+// Installed, and not in use until somebody enables it.
+func TestInstalledSocket(t *testing.T) {
+	testenv.NeedHost(t)
+	manager := "--user"
+	if os.Getuid() == 0 {
+		manager = "--system"
+	}
+	out, err := exec.Command("systemctl", manager, "show", "gatewayd.socket", "--property", "LoadState,ActiveState,UnitFileState,Triggers").Output()
+	want := map[string]string{"LoadState": "loaded", "ActiveState": "inactive", "UnitFileState": "disabled", "Triggers": "gatewayd.service"}
+	if diff := cmp.Diff(want, parse(t, string(out))); err != nil || diff != "" {
+		t.Errorf("%s gatewayd.socket: %v (-want +got):\n%s", manager, err, diff)
 	}
 }
 
