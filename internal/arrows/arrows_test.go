@@ -37,6 +37,7 @@ var arrows = []arrow{
 	{"internal/launch", "internal/proxy", "relays to launches that cannot inherit a socket"},
 	{"internal/staging", "pkg/bundle", "decides how its engine is used"},
 	{"internal/staging", "internal/config", "is given what an operator asks of staging"},
+	{"internal/revisions", "internal/config", "keeps gateways as they were deployed"},
 	{"internal/inside", "internal/seccomp", "puts an exec probe under that filter"},
 
 	{"cmd/gatewayd", "pkg/supervisor", "wires the gateways to it"},

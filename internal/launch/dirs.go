@@ -62,3 +62,6 @@ func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, config
 
 // Stopped holds an empty file for each gateway that its operator stopped.
 func (d Dirs) Stopped() string { return filepath.Join(d.State, "stopped") }
+
+// Revisions holds the history of each gateway, one file each.
+func (d Dirs) Revisions() string { return filepath.Join(d.State, "revisions") }

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -21,6 +22,9 @@ type Host struct {
 	Self   string                           // path of gatewayd's own binary
 	Write  journal.Writer                   // takes each line that a gateway writes
 	Log    *zap.Logger                      // nil: nobody listens
+
+	Sockets *listen.Sockets // what systemd has handed over; nil: nothing
+	Keeper  listen.Keeper   // keeps listeners beyond the end of this process; nil: nobody does
 
 	// Runtime waits until the runtime is open. Where there is none, which the
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.

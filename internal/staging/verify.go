@@ -1,6 +1,7 @@
 package staging
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -52,4 +53,17 @@ func Lasting(err error) bool {
 		}
 	}
 	return false
+}
+
+// Digest is that of the tree at path as it is now, taken as a launch would take
+// it; empty with verify = "never".
+func (s *Stager) Digest(ctx context.Context, path string, ids bundle.IDMap, staging config.Staging) (string, error) {
+	if staging.Verify == "never" && staging.Digest == "" {
+		return "", nil
+	}
+	survey, err := s.source(path, ids).examine(ctx, content(staging))
+	if err != nil {
+		return "", err
+	}
+	return survey.Digest, nil
 }

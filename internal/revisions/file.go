@@ -1,0 +1,129 @@
+package revisions
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+const (
+	format  = 1
+	maxFile = 16 << 20 // bytes: far above what twenty large tables need
+)
+
+// Open reads the history of a gateway. It is of use in any case: the error says
+// what was wrong with the file, and then the history begins anew.
+func Open(dir, gateway string) (*History, error) {
+	h := &History{path: filepath.Join(dir, gateway+".json")}
+	err := h.load()
+	switch {
+	case err == nil || errors.Is(err, fs.ErrNotExist):
+		h.interrupt()
+		return h, nil
+	case errors.Is(err, errDamaged):
+		err = errors.Join(err, os.Rename(h.path, h.path+".damaged"))
+		return h, fmt.Errorf("read history of %s, which begins anew (the file is put aside as %s.damaged): %w", gateway, h.path, err)
+	}
+	return h, fmt.Errorf("read history of %s, which begins anew: %w", gateway, err)
+}
+
+// errDamaged is about what is in the file, not about reading it.
+var errDamaged = errors.New("the file is damaged")
+
+func (h *History) load() error {
+	file, err := os.Open(h.path)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = file.Close() }() // it was only read
+	text, err := io.ReadAll(io.LimitReader(file, maxFile))
+	if err != nil {
+		return err
+	}
+	var k kept
+	if err := json.Unmarshal(text, &k); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	if err := k.check(); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	h.kept = k
+	return nil
+}
+
+// check finds what would make a number ambiguous, or a revision unusable.
+func (k kept) check() error {
+	if k.Format != format {
+		return fmt.Errorf("format %d, want %d", k.Format, format)
+	}
+	last := 0
+	for _, r := range k.Revisions {
+		if r.Number <= last {
+			return fmt.Errorf("revision %d comes after revision %d", r.Number, last)
+		}
+		if !isObject(r.Deployed) || r.File != nil && !isObject(r.File) {
+			return fmt.Errorf("revision %d has no gateway", r.Number)
+		}
+		last = r.Number
+	}
+	if k.Last < last || k.Serving < 0 || k.Serving > k.Last {
+		return fmt.Errorf("revision %d serves, %d is the last, and %d is there", k.Serving, k.Last, last)
+	}
+	return nil
+}
+
+func isObject(text json.RawMessage) bool { return len(text) > 0 && text[0] == '{' }
+
+// Save writes what has changed since the last Save.
+func (h *History) Save() error {
+	h.saving.Lock()
+	defer h.saving.Unlock()
+	h.mu.Lock()
+	h.kept.Format = format
+	text, err := json.MarshalIndent(h.kept, "", " ")
+	changed := h.changed
+	h.changed = false
+	h.mu.Unlock()
+	if err == nil && changed {
+		err = replace(h.path, text)
+	}
+	if err != nil {
+		h.mu.Lock()
+		h.changed = true // the next Save tries again
+		h.mu.Unlock()
+		return fmt.Errorf("keep history %s: %w", h.path, err)
+	}
+	return nil
+}
+
+// replace leaves the old file or the new one, whole, whatever happens meanwhile.
+func replace(path string, text []byte) error {
+	aside, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(aside.Name()) }() // gone already when all went well
+	_, err = aside.Write(text)
+	if err == nil {
+		err = aside.Sync()
+	}
+	if err = errors.Join(err, aside.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(aside.Name(), path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+func syncDir(path string) error {
+	dir, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
