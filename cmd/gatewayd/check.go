@@ -22,7 +22,8 @@ func checkCommand() *cobra.Command {
 		Long: `Check reads the configuration as the daemon would and lists every fault with its
 place; exit 78 if there is one. What depends on the moment, such as a source that
 is not there or a variable that is not set, is a warning: a shell does not have
-the environment of the unit.`,
+the environment of the unit. So is what works, but not as well as it looks, such as
+a probe that cannot tell two launches apart.`,
 		Example: "  gatewayd check --config ./gatewayd.toml",
 		Args:    exactArgs(),
 		RunE:    func(command *cobra.Command, _ []string) error { return check(command.OutOrStdout(), path) },
@@ -49,7 +50,7 @@ func check(w io.Writer, flag string) error {
 	}
 	warnings := 0
 	for _, g := range c.Gateways {
-		for _, warning := range warningsOf(g) {
+		for _, warning := range append(warningsOf(g), g.Advice()...) {
 			warnings++
 			fmt.Fprintf(w, "warning: gateway %s: %s\n", g.Name, warning)
 		}

@@ -14,7 +14,7 @@ var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 // reserved are the names by which gatewayd and the gateway talk. Passed on,
 // the gateway would speak to systemd in gatewayd's place, or take sockets that
 // are not its own.
-var reserved = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC"}
+var reserved = []string{"NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "WATCHDOG_PID", "WATCHDOG_USEC", "GATEWAYD_LAUNCH"}
 
 // fillEnv fills the environment and judges each name that it lists.
 func fillEnv(r *report, n *node, into *Gateway) {

@@ -31,6 +31,7 @@ func fillGateway(r *report, n *node) Gateway {
 	g := defaultGateway(n.name)
 	gatewayKeys.fill(r, n, &g)
 	applyRules(r, n, &g)
+	applyListenRules(r, n, &g)
 	if g.Workdir == "" && g.Bundle == "" {
 		g.Workdir = "/"
 	}

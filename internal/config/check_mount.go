@@ -11,11 +11,7 @@ func fillMounts(r *report, n *node, into *Gateway) {
 		if !mountKeys.fill(r, element, &m) {
 			continue
 		}
-		for _, name := range []string{"source", "target"} {
-			if element.find(name) == nil {
-				r.key(element, "%s is missing", name)
-			}
-		}
+		requireKeys(r, element, "source", "target")
 		checkOrder(r, element.find("target"), m, into.Mounts)
 		into.Mounts = append(into.Mounts, m)
 	}

@@ -33,6 +33,7 @@ var noDefault = []string{
 	"gateway.NAME.rootfs", "gateway.NAME.bundle", "gateway.NAME.command",
 	"gateway.NAME.digest", "gateway.NAME.max_size", "gateway.NAME.env.static.NAME",
 	"gateway.NAME.mount.source", "gateway.NAME.mount.target",
+	"gateway.NAME.listen.name", "gateway.NAME.listen.address", "gateway.NAME.listen.to",
 }
 
 // TestManualTellsTheDefaults sets each key to the default that the manual
@@ -63,6 +64,13 @@ func withDefault(key, value string) (with, without string) {
 	without = "gateway.web.rootfs = '/r'\ngateway.web.command = ['/w']\n"
 	if name, ok := strings.CutPrefix(key, "gateway.NAME.mount."); ok {
 		without += "[[gateway.web.mount]]\nsource = 'data'\ntarget = '/d'\n"
+		return without + name + " = " + value + "\n", without
+	}
+	if name, ok := strings.CutPrefix(key, "gateway.NAME.listen."); ok {
+		without += "[[gateway.web.listen]]\nname = 'http'\naddress = ':80'\n"
+		if name != "mode" {
+			without += "mode = 'proxy'\nto = '127.0.0.1:0'\n"
+		}
 		return without + name + " = " + value + "\n", without
 	}
 	return without + strings.Replace(key, "NAME", "web", 1) + " = " + value + "\n", without

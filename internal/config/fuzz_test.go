@@ -11,7 +11,7 @@ import (
 // in the text; what TOML's own decoder refuses is refused here; and what is
 // accepted is so again, with the same revisions.
 func FuzzParse(f *testing.F) {
-	for _, pattern := range []string{"testdata/faults/*.toml", "testdata/forms/*.toml", "testdata/every-key.toml", configs + "*.toml"} {
+	for _, pattern := range []string{"testdata/faults/*.toml", "testdata/forms/*.toml", "testdata/every-key.toml", "testdata/advice.toml", configs + "*.toml"} {
 		for _, path := range glob(f, pattern) {
 			data, err := os.ReadFile(path)
 			if err != nil {

@@ -14,6 +14,7 @@ const (
 	aWeek    = 7 * aDay
 
 	mostFailures  = 1_000_000
+	mostBacklog   = 65535
 	mostFiles     = 1_000_000_000
 	largestFactor = 100
 )
@@ -44,7 +45,14 @@ func defaultGateway(name string) Gateway {
 		},
 		Stop:      Stop{Signal: syscall.SIGTERM, Timeout: 10 * time.Second},
 		Isolation: Isolation{Network: "host", Seccomp: "default"},
+		Standby:   Standby{Mode: "none", Check: 5 * time.Minute, MaxAge: 6 * time.Hour},
+		Deploy:    Deploy{Drain: 30 * time.Second, CanaryFor: time.Minute, Confirm: 5 * time.Minute},
 	}
+}
+
+// defaultListen is what a listen without keys means.
+func defaultListen() Listen {
+	return Listen{Mode: inherit, Backlog: 4096, Park: 5 * time.Second}
 }
 
 // fileKeys and the tables below it are the whole schema.
@@ -73,6 +81,11 @@ var gatewayKeys = schema[Gateway]{
 	table("restart", restartKeys, func(g *Gateway) *Restart { return &g.Restart }),
 	table("stop", stopKeys, func(g *Gateway) *Stop { return &g.Stop }),
 	table("isolation", isolationKeys, func(g *Gateway) *Isolation { return &g.Isolation }),
+	{name: "listen", below: listenKeys.paths(), fill: fillListens},
+	key("standby", oneOf("none", "created", "warm"), func(g *Gateway) *string { return &g.Standby.Mode }),
+	key("standby_check", duration(shortest, aDay), func(g *Gateway) *time.Duration { return &g.Standby.Check }),
+	key("standby_max_age", duration(shortest, aWeek), func(g *Gateway) *time.Duration { return &g.Standby.MaxAge }),
+	table("deploy", deployKeys, func(g *Gateway) *Deploy { return &g.Deploy }),
 }
 
 var envKeys = schema[Env]{
@@ -117,6 +130,24 @@ var isolationKeys = schema[Isolation]{
 	key("seccomp", wordOrPath("default", "unconfined"), func(i *Isolation) *string { return &i.Seccomp }),
 	key("bare", boolean, func(i *Isolation) *bool { return &i.Bare }),
 	key("init", boolean, func(i *Isolation) *bool { return &i.Init }),
+	key("allow_connect", boolean, func(i *Isolation) *bool { return &i.AllowConnect }),
+}
+
+var listenKeys = schema[Listen]{
+	key("name", listenName, func(l *Listen) *string { return &l.Name }),
+	key("address", listenAddress, func(l *Listen) *string { return &l.Address }),
+	key("mode", oneOf(inherit, proxy), func(l *Listen) *string { return &l.Mode }),
+	key("to", target, func(l *Listen) *string { return &l.To }),
+	key("proxy_protocol", boolean, func(l *Listen) *bool { return &l.ProxyProtocol }),
+	key("backlog", integer(1, mostBacklog), func(l *Listen) *int { return &l.Backlog }),
+	key("park", duration(0, aDay), func(l *Listen) *time.Duration { return &l.Park }),
+}
+
+var deployKeys = schema[Deploy]{
+	key("drain", duration(0, aDay), func(d *Deploy) *time.Duration { return &d.Drain }),
+	key("canary", percent, func(d *Deploy) *int { return &d.Canary }),
+	key("canary_for", duration(shortest, aDay), func(d *Deploy) *time.Duration { return &d.CanaryFor }),
+	key("confirm", duration(0, aDay), func(d *Deploy) *time.Duration { return &d.Confirm }),
 }
 
 func below(name string, paths []string) []string {

@@ -48,6 +48,11 @@ func (n *node) find(key string) *node {
 	return n
 }
 
+// anyFaulty tells whether a fault was reported of n or of anything in it.
+func (n *node) anyFaulty() bool {
+	return n != nil && (n.faulty || slices.ContainsFunc(n.children, (*node).anyFaulty))
+}
+
 // kinds says in words what a value is.
 var kinds = map[unstable.Kind]string{
 	unstable.String:        "a string",

@@ -41,6 +41,7 @@ func Parse(name string, data []byte) (*Config, error) {
 	if root, ok := parseTree(r, data); ok {
 		fileKeys.fill(r, root, &c)
 		requireGateway(r, root)
+		checkClaims(r, root)
 	}
 	if len(r.faults) > 0 {
 		return nil, r.sorted()

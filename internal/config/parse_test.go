@@ -29,6 +29,7 @@ func TestExampleLoads(t *testing.T) {
 	}
 	want.Mounts = []Mount{{Source: DataSource, Target: "/var/lib/web"}}
 	want.Ready.Probe = Probe{Kind: ProbeHTTP, URL: "http://127.0.0.1:8090/healthz"}
+	want.Listen = []Listen{{Name: "http", Address: "127.0.0.1:8090", Mode: "inherit", Backlog: 4096, Park: 5 * time.Second}}
 	compare(t, &Config{LogLevel: "info", Runtime: "auto", Gateways: []Gateway{want}}, c)
 }
 
@@ -75,7 +76,13 @@ func TestEveryKey(t *testing.T) {
 			ResetAfter: time.Minute, MaxFailures: 16, Window: 168 * time.Hour,
 		},
 		Stop:      Stop{Signal: syscall.SIGQUIT, Timeout: 1500 * time.Millisecond},
-		Isolation: Isolation{Network: "none", ReadOnly: true, Seccomp: "/etc/gatewayd/seccomp.json", Init: true},
+		Isolation: Isolation{Network: "none", ReadOnly: true, Seccomp: "/etc/gatewayd/seccomp.json", Init: true, AllowConnect: true},
+		Listen: []Listen{
+			{Name: "http", Address: "[::1]:8090", Mode: "inherit", Backlog: 1, Park: 5 * time.Second},
+			{Name: "api-2", Address: "systemd:web.socket", Mode: "proxy", To: "unix:/run/web/{launch}.sock", ProxyProtocol: true, Backlog: 65535},
+		},
+		Standby: Standby{Mode: "warm", Check: time.Minute, MaxAge: time.Hour},
+		Deploy:  Deploy{Canary: 10, CanaryFor: 10 * time.Second},
 	}
 	host := defaultGateway("host")
 	host.Rootfs, host.Command, host.Workdir, host.Isolation.Bare = "/usr/lib/web/rootfs", []string{"/bin/web"}, "/", true

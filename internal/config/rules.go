@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,7 +17,7 @@ type rule struct {
 // fault already holds a default that nobody asked for: its rules are left out.
 func applyRules(r *report, n *node, g *Gateway) {
 	has := func(key string) bool { return n.find(key) != nil }
-	faulty := func(key string) bool { found := n.find(key); return found != nil && found.faulty }
+	faulty := func(key string) bool { return n.find(key).anyFaulty() }
 	for _, rule := range rules {
 		if faulty(rule.at) || slices.ContainsFunc(rule.with, faulty) {
 			continue
@@ -57,10 +58,46 @@ var rules = []rule{
 	{"restart.delay", []string{"restart.max_delay"}, func(g *Gateway, has func(string) bool) string {
 		return when(g.Restart.MaxDelay < g.Restart.Delay && !has("restart.max_delay"), "is longer than max_delay, "+brief(g.Restart.MaxDelay))
 	}},
-	{"ready.probe", []string{"isolation.network"}, func(g *Gateway, _ func(string) bool) string {
-		kind := g.Ready.Probe.Kind
-		return when(g.Isolation.Network == "none" && (kind == ProbeHTTP || kind == ProbeTCP),
-			`cannot reach the gateway with network = "none": want unix://, an array (a program and its arguments), "notify" or "none"`)
+	{"ready.probe", []string{"isolation.network", "listen"}, func(g *Gateway, _ func(string) bool) string {
+		_, probed := g.ProbedListen()
+		return when(g.Isolation.Network == "none" && g.asksPort() && !probed,
+			`cannot reach the gateway with network = "none": want host and port of a listen, unix://, an array (a program and its arguments), "notify" or "none"`)
+	}},
+	{"ready.probe", []string{"standby"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Standby.Mode == "warm" && g.Ready.Probe.Kind == ProbeNone && has("ready.probe"), noProof)
+	}},
+	{"standby", []string{"ready.probe"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Standby.Mode == "warm" && !has("ready.probe"), noProof)
+	}},
+	{"standby", []string{"listen"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Standby.Mode == "warm", g.noOverlap())
+	}},
+	{"deploy.canary", []string{"listen"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Deploy.Canary > 0, g.noOverlap())
+	}},
+	{"isolation.allow_connect", []string{"isolation.network", "listen"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Isolation.AllowConnect && !g.wayOut(),
+			`has no effect: connect(2) is denied only with network = "none" and a listen that is inherited, unix sockets aside`)
+	}},
+	{"isolation.seccomp", []string{"isolation.network", "isolation.allow_connect", "listen"}, func(g *Gateway, _ func(string) bool) string {
+		return when(g.Isolation.Seccomp == "unconfined" && g.wayOut() && !g.Isolation.AllowConnect,
+			`leaves a way out of network = "none" through the inherited listener: want "default", mode = "proxy", or allow_connect = true, which says that it may`)
+	}},
+	portRule("env.static.PORT", func(g *Gateway) bool { return true }),
+	portRule("env.pass", func(g *Gateway) bool { return slices.Contains(g.Env.Pass, "PORT") }),
+	portRule("env.required", func(g *Gateway) bool { return slices.Contains(g.Env.Required, "PORT") }),
+	{"env.static", []string{"listen"}, func(g *Gateway, _ func(string) bool) string {
+		for _, name := range slices.Sorted(maps.Keys(g.Env.Static)) {
+			if g.choosesPort() && strings.Contains(g.Env.Static[name], placePort) {
+				return name + " contains {port}, which is replaced in command only: the program has its port in PORT"
+			}
+		}
+		return ""
+	}},
+	{"command", []string{"listen"}, func(g *Gateway, _ func(string) bool) string {
+		named := slices.ContainsFunc(g.Command, func(s string) bool { return strings.Contains(s, placePort) })
+		proxied := slices.ContainsFunc(g.Listen, func(l Listen) bool { return l.Mode == proxy })
+		return when(named && proxied && !g.choosesPort(), `contains {port}, but no listen has a to with port 0, such as "127.0.0.1:0"`)
 	}},
 	bareRule("stage", func(g *Gateway) bool { return g.Staging.Stage == "overlay" }),
 	bareRule("ids", func(g *Gateway) bool { return g.Staging.IDs == "range" }),
@@ -72,11 +109,20 @@ var rules = []rule{
 	bareRule("isolation.init", func(g *Gateway) bool { return g.Isolation.Init }),
 }
 
+const noProof = `is ready before anything shows that it works: standby = "warm" wants a probe other than "none"`
+
 // bareRule refuses what only a container can hold where there is none: to
 // ignore it would leave a gateway less isolated than its file reads.
 func bareRule(key string, asked func(g *Gateway) bool) rule {
 	return rule{key, []string{"isolation.bare"}, func(g *Gateway, _ func(string) bool) string {
 		return when(g.Isolation.Bare && asked(g), "needs a container, which bare = true takes away")
+	}}
+}
+
+// portRule refuses a PORT where gatewayd sets it.
+func portRule(key string, listed func(g *Gateway) bool) rule {
+	return rule{key, []string{"listen"}, func(g *Gateway, has func(string) bool) string {
+		return when(has(key) && listed(g) && g.choosesPort(), "PORT is set by gatewayd, to the port that a listen whose to has port 0 gives to each launch")
 	}}
 }
 

@@ -1,0 +1,76 @@
+package config
+
+import "strings"
+
+// Advice tells what works, but not as well as it looks: probes that cannot tell
+// two launches apart, sockets that they share, a standby that shares data.
+func (g Gateway) Advice() []string {
+	var advice []string
+	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseShared, adviseFixedPort, adviseMounts} {
+		if text := judge(g); text != "" {
+			advice = append(advice, text)
+		}
+	}
+	return advice
+}
+
+func adviseProbe(g Gateway) string {
+	_, probed := g.ProbedListen()
+	switch kind := g.Ready.Probe.Kind; {
+	case len(g.Listen) == 0 || probed:
+		return ""
+	case kind == ProbeNone:
+		return "ready.probe: none with a listen: connections go to a launch as soon as its program runs, and wait there until it accepts them, or fails"
+	case !g.Overlaps():
+		return ""
+	case g.asksPort():
+		return "ready.probe: asks no listen of the gateway: while two launches run, at a deploy or beside a standby, nobody knows which of them answers, " +
+			"and a new one may pass for ready that is not; ask host and port of a listen"
+	case kind == ProbeUnix && g.Isolation.Bare:
+		return "ready.probe: asks a socket of the host: while two launches run, nobody knows which of them answers; ask host and port of a listen"
+	}
+	return ""
+}
+
+func adviseNotify(g Gateway) string {
+	return when(g.Standby.Mode == "warm" && g.Ready.Probe.Kind == ProbeNotify,
+		"standby: warm with the probe notify: READY=1 comes once, so a check of the standby learns only that it is still there; ask host and port of a listen")
+}
+
+func adviseShared(g Gateway) string {
+	var shared []string
+	for _, l := range g.Listen {
+		if l.shared() {
+			shared = append(shared, l.Name+" ("+printable(l.Address)+")")
+		}
+	}
+	if shared == nil {
+		return ""
+	}
+	return "listen: all launches accept from the one socket of " + strings.Join(shared, ", ") +
+		": a new launch takes connections before it is known to work, an old one until it ends, and canary has no effect; " +
+		`an address IP:PORT or mode = "proxy" has none of this`
+}
+
+func adviseFixedPort(g Gateway) string {
+	for _, l := range g.Listen {
+		if l.fixedPort() {
+			return "listen: to = " + l.To + " is one port for all launches: a deploy ends the old one before it starts the new one; " +
+				`want to = "127.0.0.1:0", and a program that listens on $PORT, or unix:/PATH`
+		}
+	}
+	return ""
+}
+
+func adviseMounts(g Gateway) string {
+	if g.Standby.Mode != "warm" {
+		return ""
+	}
+	for _, m := range g.Mounts {
+		if !m.ReadOnly {
+			return "standby: warm, and " + printable(m.Target) + " can be written: two programs have it at once, so what the second one does at its start " +
+				"(locks, migrations) happens beside the serving one"
+		}
+	}
+	return ""
+}
