@@ -88,6 +88,7 @@ func TestEachRequestIsCountedAsWhatBecameOfIt(t *testing.T) {
 			r := Run(ctx, o)
 			for kind, c := range map[string]Count{"fresh": r.Fresh, "kept": r.Kept} {
 				if all := c.OK + c.Failed(); all == 0 || test.of(c) != all || len(c.Failures) != c.Failed() {
+					c.Failures = c.Failures[:min(1, len(c.Failures))]
 					t.Errorf("%s: %+v", kind, c)
 				}
 			}
