@@ -1,11 +1,72 @@
-// Package proxy accepts connections for launches that cannot inherit a socket, and relays them.
+// Package proxy accepts connections for programs that cannot inherit a listener, and
+// relays them, byte by byte, to the launch that has the traffic.
+//
+// # Which launch
+//
+// [Proxy.Add] says how a launch is dialled, [Proxy.Switch] which one gets the new
+// connections, and what share of them a second one (a canary). A connection belongs
+// to a launch from the moment it is chosen, before it is dialled: once Switch has
+// returned, [Proxy.InFlight] of the launch before can only fall. [Proxy.Dial] is a
+// client like all others, but for its source address, by which the accepting side
+// knows it: it reaches the launch that is asked for, or fails.
+//
+// # Parking
+//
+// While no launch serves, or the one that should cannot be dialled, connections wait
+// for [Options].Park. They go on as soon as Switch or Add names a launch that can be
+// dialled. Of those that wait for a program to come, one alone knocks, ever more
+// slowly up to every 50 ms, and wakes the others. Whoever hangs up while it waits is
+// forgotten, so its request is never executed. TCP does not tell a client that has
+// gone from one that has sent all it wants to (shutdown), and those that give up are
+// many: a FIN counts as gone while parked. On a unix socket the two differ, and only
+// the first is forgotten. After Park, a client whose first bytes are an HTTP/1 request
+// is answered 503 with Retry-After; any other is closed.
+//
+// # Rescue
+//
+// A connection whose backend ends before any byte has gone through in either
+// direction goes to the next launch, or parks: nobody can tell the difference, for
+// nothing has happened yet. Bytes of the client that were read but not written move
+// with it; a PROXY header is ours, and is made anew. Bytes that the kernel has taken
+// are not replayed, although it knows of some that the program never read them: a
+// unix socket says ECONNRESET when *some* of them were unread at the end, not that
+// all were, its SIOCOUTQ is zero after the end in either case, and TCP's acknowledgement
+// is the kernel's. What cannot be proved unread may have been executed. To a launch
+// that ends them again and again (it is full, or refuses the client) a connection goes
+// three times at most.
+//
+// # Ends
+//
+// Each direction ends for itself (half-close). When a launch's program has ended, what
+// it had written is still delivered: the kernel holds it, and an end of stream behind
+// it. A reset of the client resets the backend (TCP; a unix socket knows no reset), so
+// that nobody takes half an upload for a whole one; when the backend resets, the
+// client gets what was sent before, and then an end of stream: a reset would destroy
+// that. When a TCP backend has ended its direction, and the client sends nothing for a
+// minute but does not close either, the connection is closed: the kernel does the same
+// (tcp_fin_timeout). Where the backend has closed both (a unix socket tells), at once.
+//
+// # Bounds
+//
+// A connection costs two descriptors, and two goroutines with small stacks: there is
+// no buffer until there are bytes (32 KiB then, from a pool). A client that does not
+// read holds one of them. At [Options].Max connections, parked ones included, no more
+// are accepted; they wait in the kernel's queue until one ends. Errors of accept (no
+// descriptors, no memory) are tried again, ever more slowly up to every second. On TCP
+// both sides have TCP_NODELAY, and keepalive after 15 s of silence with 9 probes 15 s
+// apart (Go's default): who vanishes without a word is found after 150 s.
+//
+// # Another image of this process
+//
+// [Proxy.Suspend] stops every relay between two bytes and describes it; [Resume] goes
+// on in another image of the process, [Proxy.Continue] in this one.
 package proxy
 
 import (
 	"context"
-	"errors"
 	"net"
-	"os"
+	"sync"
+	"syscall"
 	"time"
 )
 
@@ -13,59 +74,198 @@ import (
 type Options struct {
 	Park          time.Duration // how long a connection waits while nothing serves
 	ProxyProtocol bool          // a PROXY v2 header goes before what the client sends
+	Max           int           // connections at a time; 0: a fifth of RLIMIT_NOFILE, which leaves Suspend its copies
 	Log           func(message string, err error)
 }
 
-// Dial connects to the program of a launch.
+// Dial connects to the program of a launch, and gives up when ctx ends. The connection
+// is a *net.TCPConn or a *net.UnixConn.
 type Dial func(ctx context.Context) (net.Conn, error)
 
 // Stats of a Proxy.
 type Stats struct {
 	Accepted int64 // connections so far
-	InFlight int
+	InFlight int   // connections now, parked ones included
 	Parked   int   // wait while nothing serves
 	Refused  int64 // were answered 503, or closed, after Park
+	Rescued  int64 // went on to another launch, or another process of the same
 }
 
-// State is what another image of this process needs to go on, beside the files.
-type State struct{}
+// Proxy relays the connections of one listener. Its methods are safe for use by
+// several goroutines, and quick but for Dial, Suspend and Close.
+type Proxy struct {
+	listener listener
+	options  Options
+	buffers  sync.Pool     // of *buffer
+	room     chan struct{} // holds one when a connection has ended since somebody looked
 
-// Proxy relays the connections of one listener.
-type Proxy struct{}
-
-// New begins to accept.
-func New(net.Listener, Options) *Proxy { return &Proxy{} }
-
-// Resume goes on with what Suspend has returned.
-func Resume(net.Listener, Options, State, []*os.File) (*Proxy, error) {
-	return nil, errors.New("not yet")
+	mu        sync.Mutex
+	state     running
+	stop      chan struct{} // closed: the accept loop ends
+	goroutine int           // how many run
+	calm      chan struct{} // closed when none does; nil: nobody asks
+	conns     map[*conn]struct{}
+	parked    map[*conn]struct{}
+	changes   int // of what a parked connection waits for
+	launches  map[int]*launch
+	serving   int
+	canary    int
+	share     int // of the canary, in percent
+	steered   map[string]*steering
+	accepted  int64
+	refused   int64
+	rescued   int64
 }
 
-// Add makes launch n one that can be dialled.
-func (p *Proxy) Add(int, Dial) {}
+// running says whether a Proxy does.
+type running int
 
-// Switch gives launch n share percent of the new connections, as supervisor.Traffic says.
-func (p *Proxy) Switch(int, int) {}
+const (
+	live running = iota
+	suspended
+	closed
+)
 
-// InFlight counts the connections of launch n.
-func (p *Proxy) InFlight(int) int { return 0 }
+// listener is what *net.TCPListener and *net.UnixListener have.
+type listener interface {
+	net.Listener
+	SetDeadline(time.Time) error
+}
 
-// Remove forgets launch n, whose processes are gone, and returns how many connections that cut.
-func (p *Proxy) Remove(int) int { return 0 }
+// stream is what *net.TCPConn and *net.UnixConn have.
+type stream interface {
+	net.Conn
+	syscall.Conn
+	CloseWrite() error
+}
 
-// Dial connects through the listener, as a client does, and reaches launch n.
-func (p *Proxy) Dial(context.Context, int) (net.Conn, error) { return nil, errors.New("not yet") }
+// past is a deadline that ends a call at once. What it has done by then counts.
+var past = time.Unix(1, 0)
+
+// New begins to accept from l, a *net.TCPListener or *net.UnixListener, which belongs
+// to the Proxy from now on. Connections park until Add and Switch.
+func New(l net.Listener, o Options) *Proxy {
+	p := build(l, o)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.start()
+	return p
+}
+
+func build(l net.Listener, o Options) *Proxy {
+	if o.Max <= 0 {
+		o.Max = defaultMax()
+	}
+	if o.Log == nil {
+		o.Log = func(string, error) {}
+	}
+	return &Proxy{
+		listener: l.(listener),
+		options:  o,
+		buffers:  sync.Pool{New: func() any { return new(buffer) }},
+		room:     make(chan struct{}, 1),
+		conns:    map[*conn]struct{}{},
+		parked:   map[*conn]struct{}{},
+		launches: map[int]*launch{},
+		steered:  map[string]*steering{},
+	}
+}
 
 // Stats tells how it does.
-func (p *Proxy) Stats() Stats { return Stats{} }
-
-// Suspend stops every relay between two bytes.
-func (p *Proxy) Suspend(context.Context) (State, []*os.File, error) {
-	return State{}, nil, errors.New("not yet")
+func (p *Proxy) Stats() Stats {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return Stats{
+		Accepted: p.accepted,
+		InFlight: len(p.conns),
+		Parked:   len(p.parked),
+		Refused:  p.refused,
+		Rescued:  p.rescued,
+	}
 }
 
-// Continue undoes Suspend.
-func (p *Proxy) Continue() {}
+// Close stops accepting, cuts what is in flight, and returns when nothing runs any
+// more. A second call does nothing.
+func (p *Proxy) Close() error {
+	p.mu.Lock()
+	if p.state == closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.halt(closed)
+	for c := range p.conns {
+		c.cut()
+	}
+	calm := p.whenCalm()
+	p.mu.Unlock()
+	err := p.listener.Close()
+	<-calm
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns { // those that had no goroutine
+		p.forget(c)
+	}
+	return err
+}
 
-// Close stops accepting, and cuts what is in flight.
-func (p *Proxy) Close() error { return nil }
+// spawn runs f, and leaves when it returns. Call with the lock held.
+func (p *Proxy) spawn(f func()) {
+	p.goroutine++
+	go func() {
+		defer p.leave()
+		f()
+	}()
+}
+
+func (p *Proxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goroutine--
+	if p.goroutine == 0 && p.calm != nil {
+		close(p.calm)
+		p.calm = nil
+	}
+}
+
+// whenCalm returns a channel that is closed when no goroutine runs. Call with the lock held.
+func (p *Proxy) whenCalm() <-chan struct{} {
+	if p.calm == nil {
+		p.calm = make(chan struct{})
+	}
+	calm := p.calm
+	if p.goroutine == 0 {
+		close(p.calm)
+		p.calm = nil
+	}
+	return calm
+}
+
+// start sets everything going that there is. Call with the lock held.
+func (p *Proxy) start() {
+	p.state = live
+	p.stop = make(chan struct{})
+	p.listener.SetDeadline(time.Time{})
+	for _, l := range p.launches {
+		l.renew()
+	}
+	for c := range p.conns {
+		c.arm()
+		c.begin()
+	}
+	p.spawn(p.accept)
+}
+
+// halt makes everything stop where it is. Call with the lock held.
+func (p *Proxy) halt(s running) {
+	if p.state == live {
+		close(p.stop)
+	}
+	p.state = s
+	p.listener.SetDeadline(past)
+	for _, l := range p.launches {
+		l.cancel()
+	}
+	for c := range p.conns {
+		c.arm()
+	}
+}

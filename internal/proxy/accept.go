@@ -1,0 +1,92 @@
+package proxy
+
+import (
+	"errors"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// accept takes connections as long as the Proxy is live.
+func (p *Proxy) accept() {
+	var delay time.Duration
+	for p.awaitRoom() {
+		c, err := p.listener.Accept()
+		switch {
+		case err == nil:
+			delay = 0
+			p.add(c.(stream))
+		case errors.Is(err, unix.ECONNABORTED):
+		case p.stopped() || errors.Is(err, net.ErrClosed):
+			return
+		default:
+			// EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection waits in the kernel's queue.
+			if delay == 0 {
+				p.options.Log("accept connection", err)
+			}
+			delay = min(max(2*delay, 5*time.Millisecond), time.Second)
+			p.pause(delay)
+		}
+	}
+}
+
+// add takes c in, and serves it unless the Proxy has stopped since it was accepted.
+func (p *Proxy) add(client stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.accepted++
+	c := &conn{p: p, client: client, until: time.Now().Add(p.options.Park)}
+	c.steered = p.claim(client.RemoteAddr())
+	p.conns[c] = struct{}{}
+	c.begin()
+}
+
+// awaitRoom waits until one more connection may be had. It says false when the Proxy stops.
+func (p *Proxy) awaitRoom() bool {
+	for told := false; ; told = true {
+		p.mu.Lock()
+		full, stop, state := len(p.conns) >= p.options.Max, p.stop, p.state
+		p.mu.Unlock()
+		if state != live || !full {
+			return state == live
+		}
+		if !told {
+			p.options.Log("accept connection: as many as may be are in flight; the next ones wait in the kernel's queue", nil)
+		}
+		select {
+		case <-p.room:
+		case <-stop:
+		}
+	}
+}
+
+func (p *Proxy) stopped() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.state != live
+}
+
+// pause waits for a while, or for an end that frees a descriptor.
+func (p *Proxy) pause(d time.Duration) {
+	p.mu.Lock()
+	stop := p.stop
+	p.mu.Unlock()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.room:
+	case <-stop:
+	}
+}
+
+// defaultMax leaves room for the two descriptors of each connection, for their copies
+// in Suspend, and for the rest of the process.
+func defaultMax() int {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 200
+	}
+	return int(min(r.Cur, 1<<20)) / 5
+}

@@ -1,0 +1,113 @@
+package proxy
+
+import (
+	"time"
+)
+
+// phase is where a connection stands.
+type phase int
+
+const (
+	waiting  phase = iota // for a launch, or for its dial
+	relaying              // to a launch
+	refusing              // has waited too long
+)
+
+// abandoned is how long a client may be silent when nothing can come back to it any more.
+const abandoned = time.Minute
+
+// conn is one client and, while it is relayed, its backend. The lock of the Proxy
+// guards it, but for the ways while their goroutines run.
+type conn struct {
+	p       *Proxy
+	client  stream
+	backend stream
+	phase   phase
+	launch  *launch   // counts it; nil: none
+	scouts  *launch   // for which it tries whether it can be dialled
+	steered *steering // by Proxy.Dial; nil: an ordinary client
+
+	until   time.Time     // parked no longer than that
+	again   time.Time     // parked: tries again then; refusing: lingers until then
+	backoff time.Duration // between two dials
+	seen    int           // Proxy.changes when it last tried
+	waited  bool          // it was parked
+
+	up, down way
+	ways     int  // that run
+	owed     bool // the backend has ended before any byte went through
+	gone     bool // nothing can be delivered to the backend any more
+	half     bool // the backend has ended its direction
+	progress int64
+	left     int // the launch it was last rescued from
+	leaps    int // how often from that one
+}
+
+// touched says whether a byte has gone through.
+func (c *conn) touched() bool { return c.up.moved.Load() > 0 || c.down.moved.Load() > 0 }
+
+// begin sets c going from where it stands. Call with the lock held.
+func (c *conn) begin() {
+	switch {
+	case c.p.state != live:
+	case c.phase == relaying:
+		c.relay()
+	default:
+		c.p.spawn(c.serve)
+	}
+}
+
+// arm sets the deadlines that follow from where c stands. Nobody else sets any, so
+// that none undoes another. Call with the lock held.
+func (c *conn) arm() {
+	var read, write, deliver time.Time // from the client, to it, and to the backend
+	switch {
+	case c.p.state != live:
+		read, write, deliver = past, past, past
+		if c.backend != nil {
+			c.backend.SetReadDeadline(past)
+		}
+	case c.phase == waiting, c.phase == refusing:
+		read, write = c.again, c.again
+	case c.owed:
+		read = past
+	case c.gone:
+		read, deliver = past, past
+	case c.half:
+		read = time.Now().Add(abandoned)
+	}
+	c.client.SetReadDeadline(read)
+	c.client.SetWriteDeadline(write)
+	if c.backend != nil {
+		c.backend.SetWriteDeadline(deliver)
+		if c.p.state == live {
+			c.backend.SetReadDeadline(time.Time{})
+		}
+	}
+}
+
+// rouse makes a parked connection try again. Call with the lock held.
+func (c *conn) rouse() {
+	c.again = past
+	c.arm()
+}
+
+// cut closes both ends. Call with the lock held; it forgets nothing.
+func (c *conn) cut() {
+	c.client.Close()
+	if c.backend != nil {
+		c.backend.Close()
+	}
+}
+
+// forget closes c and lets another one in. Call with the lock held.
+func (p *Proxy) forget(c *conn) {
+	c.cut()
+	p.unassign(c)
+	p.relieve(c)
+	delete(p.conns, c)
+	select {
+	case p.room <- struct{}{}:
+	default: // somebody will look anyway
+	}
+}

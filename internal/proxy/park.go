@@ -1,0 +1,117 @@
+package proxy
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// verdict is how a wait has ended.
+type verdict int
+
+const (
+	tryAgain verdict = iota
+	hasGone          // the client
+	tooLate
+	stopped // the Proxy
+)
+
+// The scout of a launch that cannot be dialled waits that long between two dials.
+const (
+	firstBackoff = time.Millisecond
+	lastBackoff  = 50 * time.Millisecond
+)
+
+// park waits until there may be a launch for c.
+func (c *conn) park() verdict {
+	if v, wait := c.beginPark(); !wait {
+		return v
+	}
+	left := awaitHangUp(c.client)
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	delete(c.p.parked, c)
+	c.waited = true
+	c.again = time.Time{}
+	c.arm()
+	switch {
+	case c.p.state != live:
+		return stopped
+	case left:
+		return hasGone
+	}
+	return tryAgain
+}
+
+// beginPark makes c one of those that wake finds, unless something has changed since it tried.
+func (c *conn) beginPark() (v verdict, wait bool) {
+	c.p.mu.Lock()
+	defer c.p.mu.Unlock()
+	now := time.Now()
+	switch {
+	case c.p.state != live:
+		return stopped, false
+	case !now.Before(c.until):
+		return tooLate, false
+	case c.seen != c.p.changes:
+		return tryAgain, false
+	}
+	c.again = c.until
+	if c.scouts != nil {
+		c.backoff = min(max(2*c.backoff, firstBackoff), lastBackoff)
+		if knock := now.Add(c.backoff); knock.Before(c.until) {
+			c.again = knock
+		}
+	}
+	c.p.parked[c] = struct{}{}
+	c.arm()
+	return 0, true
+}
+
+// closedBoth are the signs of poll(2) that a peer has closed both directions, or is lost.
+const closedBoth = unix.POLLHUP | unix.POLLERR
+
+// gone are the signs that a client has gone. On TCP a FIN has to do for that.
+func gone(client stream) int16 {
+	if client.LocalAddr().Network() == "tcp" {
+		return closedBoth | unix.POLLRDHUP
+	}
+	return closedBoth
+}
+
+// awaitHangUp waits for the client to go, and says whether it has when its read
+// deadline ends that. It takes nothing that was sent.
+func awaitHangUp(client stream) (has bool) {
+	raw, err := client.SyscallConn()
+	if err != nil {
+		return true
+	}
+	signs := gone(client)
+	// The poller is edge-triggered: each segment that comes wakes us, and so does the end.
+	err = raw.Read(func(fd uintptr) bool {
+		has = polled(fd, signs)
+		return has
+	})
+	return has || !errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+// shows says whether a socket shows one of the signs now.
+func shows(s stream, signs int16) (has bool) {
+	raw, err := s.SyscallConn()
+	if err != nil {
+		return true
+	}
+	err = raw.Control(func(fd uintptr) { has = polled(fd, signs) })
+	return has || err != nil
+}
+
+func polled(fd uintptr, signs int16) bool {
+	p := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLRDHUP}}
+	for {
+		if _, err := unix.Poll(p, 0); !errors.Is(err, unix.EINTR) {
+			return err != nil || p[0].Revents&signs != 0
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package proxy
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestParkedUntilALaunchServes(t *testing.T) {
+	pairs(t, func(t *testing.T, front, back string) {
+		p := serve(t, front, Options{Park: limit})
+		b := start(t, back, says("one"))
+		var clients sync.WaitGroup
+		for range 50 {
+			c := p.client(t)
+			clients.Go(func() { ask(t, c, "a", "one a") })
+		}
+		eventually(t, "50 parked", func() bool { return p.Stats().Parked == 50 })
+		p.Switch(1, 100) // not dialled before Add
+		p.Add(1, b.dial())
+		clients.Wait()
+		if s := p.Stats(); s.Parked != 0 || s.Refused != 0 {
+			t.Errorf("stats %+v", s)
+		}
+	})
+}
+
+func TestParkedUntilTheProgramListens(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "later")
+	p := serve(t, "tcp", Options{Park: limit})
+	p.Add(1, dialer(&net.UnixAddr{Name: path, Net: "unix"})) // ENOENT
+	p.Switch(1, 100)
+	var clients sync.WaitGroup
+	for range 50 {
+		c := p.client(t)
+		clients.Go(func() { ask(t, c, "a", "one a") })
+	}
+	eventually(t, "50 parked", func() bool { return p.Stats().Parked >= 49 }) // one knocks
+	b := start(t, "unix", says("one"))
+	if err := os.Rename(b.Addr().String(), path); err != nil {
+		t.Fatal(err)
+	}
+	clients.Wait()
+}
+
+// Of many that wait for a program, one knocks; when it goes, another one does.
+func TestOneKnocksForAll(t *testing.T) {
+	var mu sync.Mutex
+	var dials, most int
+	refuse := func(context.Context) (net.Conn, error) {
+		mu.Lock()
+		dials++
+		most = max(most, dials)
+		mu.Unlock()
+		defer func() { mu.Lock(); dials--; mu.Unlock() }()
+		return nil, os.ErrNotExist
+	}
+	p := serve(t, "unix", Options{Park: limit})
+	p.Add(1, refuse)
+	p.Switch(1, 100)
+	var clients []stream
+	for range 30 {
+		clients = append(clients, p.client(t))
+	}
+	eventually(t, "parked", func() bool { return p.Stats().Parked >= 29 })
+	mu.Lock()
+	most = 0
+	mu.Unlock()
+	scout := func() *conn {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.launches[1].scout
+	}
+	for _, c := range clients[:29] {
+		c.Close()
+	}
+	eventually(t, "the others forgotten", func() bool { return p.Stats().InFlight == 1 })
+	eventually(t, "the last one knocks", func() bool { return scout() != nil })
+	b := start(t, "unix", says("one"))
+	if most > 1 {
+		t.Errorf("%d knocked at a time", most)
+	}
+	p.mu.Lock()
+	p.launches[1].dial = b.dial()
+	p.mu.Unlock()
+	ask(t, clients[29], "a", "one a")
+}
+
+func TestWhoHangsUpWhileParkedIsForgotten(t *testing.T) {
+	for _, front := range networks {
+		p := serve(t, front, Options{Park: limit})
+		c := p.client(t)
+		io.WriteString(c, "never\n")
+		eventually(t, "parked", func() bool { return p.Stats().Parked == 1 })
+		c.Close()
+		eventually(t, "forgotten", func() bool { return p.Stats().InFlight == 0 })
+		b := start(t, "unix", says("one"))
+		p.Add(1, b.dial())
+		p.Switch(1, 100)
+		ask(t, p.client(t), "a", "one a")
+		if n := b.accepted.Load(); n != 1 {
+			t.Errorf("%s: the program accepted %d, want 1", front, n)
+		}
+	}
+}
+
+func TestHalfClosedIsServedAfterParkOnUnix(t *testing.T) {
+	p := serve(t, "unix", Options{Park: limit})
+	c := p.client(t)
+	io.WriteString(c, "all")
+	c.CloseWrite()
+	eventually(t, "parked", func() bool { return p.Stats().Parked == 1 })
+	p.Add(1, start(t, "unix", echo).dial())
+	p.Switch(1, 100)
+	if b, err := io.ReadAll(c); err != nil || string(b) != "all" {
+		t.Errorf("read %q, %v", b, err)
+	}
+}
+
+func TestRefusedAfterPark(t *testing.T) {
+	for _, test := range []struct{ name, sends, want string }{
+		{"HTTP/1", "GET / HTTP/1.1\r\nHost: x\r\n\r\n", unavailable},
+		{"a body that is never read", "POST / HTTP/1.1\r\n\r\n" + strings.Repeat("x", 300_000), unavailable},
+		{"no request", "HELO x\r\n", ""},
+		{"HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", ""},
+		{"TLS", "\x16\x03\x01\x02\x00\x01\x00\x01", ""},
+		{"nothing", "", ""},
+	} {
+		for _, front := range networks {
+			t.Run(test.name+" on "+front, func(t *testing.T) {
+				p := serve(t, front, Options{Park: 20 * time.Millisecond})
+				c := p.client(t)
+				go io.WriteString(c, test.sends)
+				b, err := io.ReadAll(c)
+				if test.want == "" {
+					err = nil // a reset will do, for what was not read
+				}
+				if err != nil || string(b) != test.want {
+					t.Errorf("got %q, %v; want %q", b, err, test.want)
+				}
+				c.Close()
+				eventually(t, "forgotten", func() bool { return p.Stats() == Stats{Accepted: 1, Refused: 1} })
+			})
+		}
+	}
+}
+
+func TestNoParkDialsOnce(t *testing.T) {
+	p := serve(t, "tcp", Options{})
+	p.Add(1, start(t, "unix", says("one")).dial())
+	p.Switch(1, 100)
+	ask(t, p.client(t), "a", "one a")
+	p.Switch(1, 0)
+	c := p.client(t)
+	wantEOF(t, c)
+}
