@@ -1,11 +1,14 @@
-// Package listen owns the addresses that gatewayd listens on for its gateways.
 package listen
 
 import (
 	"context"
-	"errors"
 	"net"
+	"net/netip"
 	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
 )
 
 // Kind says how the launches of a gateway share a port.
@@ -16,90 +19,148 @@ const (
 	Shared Kind = "shared" // one socket for all
 )
 
-// ErrShared: the launches share one socket, so nobody can tell whose a connection is.
-var ErrShared = errors.New("the launches share one socket")
-
-var errNotYet = errors.New("not yet")
-
 // Options of a Port.
 type Options struct {
 	Gateway, Name string
 	Address       string // HOST:PORT, unix:/PATH or systemd:NAME
-	Backlog       int
-	Single        bool        // gatewayd accepts by itself: one socket is enough
-	Sockets       *Sockets    // nil: none
-	Keeper        Keeper      // nil: none
-	Rescued       func(n int) // called with how many connections were rescued; may be nil
+	Backlog       int    // 0: 4096; the kernel's limit is net.core.somaxconn
+	Single        bool   // gatewayd accepts by itself: one socket is enough
+	Sockets       *Sockets
+	Keeper        Keeper                      // nil: none
+	State         *State                      // what an earlier image of this process had; nil: nothing
+	Rescued       func(n int)                 // called with how many connections were rescued; may be nil
+	Log           func(msg string, err error) // what was noticed and mended; may be nil
 }
 
-// Keeper keeps sockets beyond the end of this process: systemd's fd store.
-type Keeper interface {
-	Keep(name string, socket *os.File) error
-	Drop(name string) error
+// Port is one address. Its methods may be called from several goroutines.
+type Port struct {
+	o        Options
+	at       address
+	kind     Kind
+	why      string
+	lent     string          // the socket unit's name of a socket that belongs to systemd
+	ctx      context.Context // ends with the port
+	end      context.CancelFunc
+	relayed  sync.WaitGroup
+	relaying chan struct{} // bounds the relays
+	reaching chan struct{} // bounds those of them that are connecting
+	mending  sync.Mutex
+	rescued  atomic.Int64
+
+	mu      sync.Mutex // what follows, and that the sockets are open
+	members []*member  // the slots by their number, then the control socket; or the one that is shared
+	serving int        // the slot that new connections go to
+	canary  int        // the slot that gets share percent of them
+	share   int
+	aims    map[netip.AddrPort]aim // connections of ours on their way, by their source
+	freed   chan struct{}          // closed when a slot is given back
+	closed  bool
 }
 
-// Sockets are those that systemd has handed over, by name.
-type Sockets struct{ files map[string][]*os.File }
+func newPort(o Options, at address, kind Kind, members []*member) *Port {
+	if o.Log == nil {
+		o.Log = func(string, error) {}
+	}
+	p := &Port{
+		o: o, at: at, kind: kind, members: members,
+		aims: map[netip.AddrPort]aim{}, freed: make(chan struct{}),
+		relaying: make(chan struct{}, maxRelays), reaching: make(chan struct{}, maxReaching),
+	}
+	p.ctx, p.end = context.WithCancel(context.Background())
+	return p
+}
 
-// NewSockets takes the sockets over.
-func NewSockets(files map[string][]*os.File) *Sockets { return &Sockets{files} }
-
-// Rest are the names that nobody has taken.
-func (s *Sockets) Rest() []string { return nil }
-
-// CloseRest closes what nobody has taken, and returns its names.
-func (s *Sockets) CloseRest() []string { return nil }
-
-// Port is one address.
-type Port struct{}
-
-// Open makes or takes over the sockets of an address.
-func Open(context.Context, Options) (*Port, error) { return nil, errNotYet }
+// Open makes or takes over the sockets of an address. A *TakenError says that somebody else has it.
+func Open(ctx context.Context, o Options) (*Port, error) {
+	if o.Backlog <= 0 {
+		o.Backlog = 4096
+	}
+	if name, ok := strings.CutPrefix(o.Address, "systemd:"); ok {
+		return openInherited(o, name)
+	}
+	at, err := resolve(ctx, o.Address)
+	if err != nil {
+		return nil, err
+	}
+	if o.Single || at.path != "" {
+		return openSingle(o, at)
+	}
+	return openSlots(ctx, o, at)
+}
 
 // Kind says whether there are slots.
-func (p *Port) Kind() Kind { return Shared }
+func (p *Port) Kind() Kind { return p.kind }
 
 // Why says why there are no slots, and what that costs.
-func (p *Port) Why() string { return "" }
+func (p *Port) Why() string { return p.why }
 
-// Address is what a client on this machine connects to.
-func (p *Port) Address() string { return "" }
-
-// Listener returns the socket of a Single port.
-func (p *Port) Listener() (net.Listener, error) { return nil, errNotYet }
-
-// Take gives a slot to a launch: the steered one if nobody holds it, else one that is free.
-func (p *Port) Take(context.Context) (*Slot, error) { return nil, errNotYet }
-
-// Steer gives slot share percent of the new connections.
-func (p *Port) Steer(*Slot, int) error { return errNotYet }
-
-// Mend listens again where a program has shut its slot down, and proves the order of the slots.
-func (p *Port) Mend(context.Context) error { return errNotYet }
+// Address is what a client on this machine connects to: HOST:PORT, or unix:/PATH. For a
+// wildcard it is the loopback address.
+func (p *Port) Address() string { return p.at.dial() }
 
 // Rescued is how many connections were rescued.
-func (p *Port) Rescued() int64 { return 0 }
+func (p *Port) Rescued() int64 { return p.rescued.Load() }
 
-// Waiting is how many connections wait for the next launch.
-func (p *Port) Waiting() int { return 0 }
+// Waiting is how many connections wait in the socket that new ones go to.
+func (p *Port) Waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return 0
+	}
+	return queued(p.members[p.serving].fd)
+}
 
-// Close gives the address up.
-func (p *Port) Close() error { return nil }
+// Listener returns a copy of the socket of a Single port, to accept from. It has a close
+// of its own, which the port survives.
+func (p *Port) Listener() (net.Listener, error) {
+	f, err := p.file(p.members[0])
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FileListener(f)
+}
 
-// Slot is the socket of one launch.
-type Slot struct{}
+// file returns a copy of m's socket. Nothing here ever turns O_NONBLOCK off: it belongs
+// to the open file, which the programs of a gateway share.
+func (p *Port) file(m *member) (*os.File, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, os.ErrClosed
+	}
+	return duplicate(m.fd, p.o.key(m.name))
+}
 
-// Index is the number of the slot.
-func (s *Slot) Index() int { return 0 }
+// Close gives the address up: nobody listens on it any more, a program that has a copy
+// of a socket included, and the Keeper drops it. What was being relayed is cut.
+func (p *Port) Close() error { return p.close(true) }
 
-// File returns a copy for a program to inherit.
-func (s *Slot) File() (*os.File, error) { return nil, errNotYet }
+// Leave lets go of the port without giving it up: the sockets stay in the Keeper, and with
+// the programs that have a copy. For the end of this process.
+func (p *Port) Leave() { _ = p.close(false) }
 
-// Dial connects through the address that clients use, to this slot.
-func (s *Slot) Dial(context.Context) (net.Conn, error) { return nil, errNotYet }
+func (p *Port) close(giveUp bool) error {
+	p.end()
+	p.mu.Lock()
+	already := p.closed
+	p.closed = true
+	p.mu.Unlock()
+	if already {
+		return nil
+	}
+	p.stopRescues()
+	p.relayed.Wait()
+	var err error
+	if giveUp {
+		err = p.giveUp()
+	}
+	for _, m := range p.members {
+		m.close()
+	}
+	return err
+}
 
-// InFlight counts the connections of the slot.
-func (s *Slot) InFlight() (int, error) { return 0, errNotYet }
-
-// Release gives the slot back: the processes of its launch are gone.
-func (s *Slot) Release() {}
+// slotName is the name of slot n in the fd store, behind those of gateway and listen.
+func slotName(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,91 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// reached is a connection of ours and the listener that it reached.
+type reached struct {
+	net.Conn
+	mark     mark
+	deferred bool // steered, but the kernel shows no mark before the client has sent something
+}
+
+// connect goes through the address that clients use and is steered by its source, which is
+// bound before it connects. The mark of the server's side proves where it arrived.
+func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
+	var froms []netip.AddrPort
+	defer func() {
+		for _, from := range froms {
+			_ = p.aimed(from, nil) // of a closed port: there is nothing to steer
+		}
+	}()
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
+		from, err := bindSource(c, p.at.client().Addr())
+		if err != nil {
+			return err
+		}
+		froms = append(froms, from)
+		return p.aimed(from, to)
+	}}
+	dialer.SetMultipathTCP(false)
+	conn, err := dialer.DialContext(ctx, "tcp", p.at.dial())
+	if err != nil {
+		return reached{}, err
+	}
+	server, err := proof(ctx, p.at.client(), froms[len(froms)-1])
+	if err != nil {
+		conn.Close()
+		return reached{}, err
+	}
+	return reached{conn, server.mark, server.state == stateSynReceived}, nil
+}
+
+// bindSource gives a socket an address and a port of its own.
+func bindSource(c syscall.RawConn, ip netip.Addr) (from netip.AddrPort, err error) {
+	sa, err := sockaddr(netip.AddrPortFrom(ip, 0))
+	if err != nil {
+		return from, err
+	}
+	controlErr := c.Control(func(fd uintptr) {
+		if err = unix.Bind(int(fd), sa); err == nil {
+			var bound address
+			bound, err = boundTo(int(fd))
+			from = bound.on
+		}
+	})
+	return from, errors.Join(controlErr, err)
+}
+
+// proof finds the server's side of a connection of ours. The handshake is over for the
+// client a moment before it is for the server, and with TCP_DEFER_ACCEPT on the listener,
+// which nginx and haproxy know, not before data comes: steered it is all the same.
+func proof(ctx context.Context, local, remote netip.AddrPort) (endpoint, error) {
+	var waited time.Duration
+	for wait := 50 * time.Microsecond; ; wait *= 2 {
+		server, err := find(local, remote)
+		switch {
+		case err == nil && (server.state != stateSynReceived || waited > 5*time.Millisecond):
+			return server, nil
+		case err != nil && !errors.Is(err, fs.ErrNotExist):
+			return server, err
+		case waited > time.Second:
+			return server, fmt.Errorf("who answers on %s cannot be told: the connection is over already", local)
+		}
+		waited += wait
+		select {
+		case <-ctx.Done():
+			return endpoint{}, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// State is what another image of this process has to know of a port besides its sockets.
+type State struct {
+	Steered int   `json:"steered"`
+	Held    []int `json:"held"` // to be taken over with Hold
+}
+
+// State is that of now. A canary has no place in it.
+func (p *Port) State() State {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := State{Steered: p.serving}
+	for n, m := range p.members {
+		if m.held {
+			s.Held = append(s.Held, n)
+		}
+	}
+	return s
+}
+
+// Files are copies of the sockets by the names under which an Open of another image looks
+// for them in its Sockets.
+func (p *Port) Files() (map[string][]*os.File, error) {
+	files := map[string][]*os.File{}
+	for _, m := range p.members {
+		f, err := p.file(m)
+		if err != nil {
+			for _, f := range files {
+				f[0].Close()
+			}
+			return nil, err
+		}
+		files[p.keptAs(m)] = []*os.File{f}
+	}
+	return files, nil
+}
+
+// key is the name in the fd store.
+func (o Options) key(name string) string { return o.Gateway + "." + o.Name + "." + name }
+
+func (p *Port) keptAs(m *member) string {
+	if p.lent != "" {
+		return p.lent
+	}
+	return p.o.key(m.name)
+}
+
+// keep gives all sockets to the Keeper; what it has already it does not store again.
+func (p *Port) keep() {
+	if p.o.Keeper == nil || p.lent != "" {
+		return
+	}
+	for _, m := range p.members {
+		f, err := p.file(m)
+		if err == nil {
+			err = p.o.Keeper.Keep(p.o.key(m.name), f)
+			f.Close()
+		}
+		if err != nil {
+			p.o.Log("keeping a socket beyond the end of gatewayd", err)
+		}
+	}
+}
+
+// giveUp stops listening, also for those who have a copy, and forgets the sockets.
+func (p *Port) giveUp() error {
+	if p.lent != "" {
+		return p.giveBack()
+	}
+	var faults []error
+	for _, m := range p.members {
+		if err := unix.Shutdown(m.fd, unix.SHUT_RDWR); err != nil && !errors.Is(err, unix.ENOTCONN) {
+			faults = append(faults, os.NewSyscallError("shutdown", err))
+		}
+		faults = append(faults, p.o.drop(m.name))
+	}
+	return errors.Join(append(faults, p.unlink())...)
+}
+
+func (o Options) drop(name string) error {
+	if o.Keeper == nil {
+		return nil
+	}
+	return o.Keeper.Drop(o.key(name))
+}
+
+// takeGroup takes the group over from Sockets, where all of it is there.
+func takeGroup(o Options, at address) (group []*member, complete bool) {
+	group = blankGroup()
+	var faults []error
+	there := 0
+	for _, m := range group {
+		files := o.Sockets.take(o.key(m.name))
+		there += len(files)
+		var err error
+		if m.fd, err = pick(files, func(fd int) error { return fits(fd, at, true) }); err != nil {
+			faults = append(faults, fmt.Errorf("socket %s: %w", m.name, err))
+		}
+	}
+	if len(faults) == 0 {
+		return group, true
+	}
+	discard(o, group)
+	if there > 0 {
+		o.log("opening all sockets anew", fmt.Errorf("what was kept of %s is of no use: %w", at, errors.Join(faults...)))
+	}
+	return nil, false
+}
+
+// discard closes sockets and forgets them.
+func discard(o Options, group []*member) {
+	closeAll(group)
+	for _, m := range group {
+		if err := o.drop(m.name); err != nil {
+			o.log("dropping a socket", err)
+		}
+	}
+}
+
+func (o Options) log(msg string, err error) {
+	if o.Log != nil {
+		o.Log(msg, err)
+	}
+}
+
+// pick takes the first socket that fits over, and closes all files.
+func pick(files []*os.File, fits func(fd int) error) (int, error) {
+	found, fault := -1, errors.New("is not there")
+	for _, f := range files {
+		fd, err := adopt(f)
+		if err == nil && found < 0 {
+			if err = fits(fd); err == nil {
+				found = fd
+				continue
+			}
+		}
+		if err != nil {
+			fault = err
+		}
+		if fd >= 0 {
+			unix.Close(fd)
+		}
+	}
+	if found < 0 {
+		return -1, fault
+	}
+	return found, nil
+}
+
+// fits says why fd is not a socket that can be used for at. It need not listen: a program
+// may have shut it down.
+func fits(fd int, at address, group bool) error {
+	kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE)
+	if err != nil {
+		return os.NewSyscallError("getsockopt", err)
+	}
+	bound, err := boundTo(fd)
+	if err != nil {
+		return err
+	}
+	together, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT)
+	protocol, _ := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_PROTOCOL)
+	switch {
+	case kind != unix.SOCK_STREAM || protocol == unix.IPPROTO_MPTCP:
+		return errors.New("is no stream socket of TCP or unix")
+	case bound != at:
+		return fmt.Errorf("is bound to %s", bound)
+	case (together != 0) != group:
+		return errors.New("is of another kind of port")
+	}
+	return nil
+}
+
+// resume begins where an earlier gatewayd ended: which slots are held it says itself, or
+// there are none; without its word the longest queue is where new connections went.
+func (p *Port) resume(taken bool) {
+	if s := p.o.State; s != nil && taken {
+		p.serving = s.Steered
+		for _, n := range s.Held {
+			p.members[n].held = true
+		}
+		return
+	}
+	longest := 0
+	for n, m := range p.members[:slots] {
+		if q := queued(m.fd); q > longest {
+			p.serving, longest = n, q
+		}
+	}
+}
