@@ -36,8 +36,18 @@ type (
 		n  int
 		by time.Time
 	}
-	cancel struct{ n int } // the contexts of all calls of n so far: their answers no longer matter
-	forget struct{ n int } // nothing of n is left
+	freeze struct {
+		n      int
+		frozen bool
+		by     time.Time
+	}
+	count struct { // the connections of n
+		n  int
+		by time.Time
+	}
+	steer  struct{ n, share int } // carried out by the loop itself, before the calls of the same step
+	cancel struct{ n int }        // the contexts of all calls of n so far: their answers no longer matter
+	forget struct{ n int }        // nothing of n is left
 
 	emit   struct{ event Event }
 	answer struct {
@@ -54,6 +64,9 @@ func (probe) isAction()   {}
 func (signal) isAction()  {}
 func (kill) isAction()    {}
 func (clean) isAction()   {}
+func (freeze) isAction()  {}
+func (count) isAction()   {}
+func (steer) isAction()   {}
 func (cancel) isAction()  {}
 func (forget) isAction()  {}
 func (emit) isAction()    {}

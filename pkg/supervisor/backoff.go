@@ -2,6 +2,7 @@ package supervisor
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,12 @@ type history struct {
 	streak int         // such ends with no ResetAfter of readiness between
 	delays int         // delays among them: the exponent of the next one
 	ends   []time.Time // the latest, as many as a decision can need
+}
+
+// clone returns a history that can be tried out.
+func (h history) clone() history {
+	h.ends = slices.Clone(h.ends)
+	return h
 }
 
 // verdict is what follows an end.
@@ -61,7 +68,10 @@ func delay(p RestartPolicy, k int, random float64) time.Duration {
 	return max(time.Duration(d), time.Millisecond)
 }
 
-// cleanDelay is the time until Clean is tried again after so many failures: 1 s, doubling up to a minute.
-func cleanDelay(failures int) time.Duration {
-	return min(time.Second<<min(failures-1, 6), time.Minute)
+// retryDelay is the time until Clean, a standby or the steering is tried again after so many failures: 1 s, doubling
+// up to a minute.
+func retryDelay(failures int) time.Duration {
+	return min(time.Second<<min(failures-1, 6), longestRetry)
 }
+
+const longestRetry = time.Minute

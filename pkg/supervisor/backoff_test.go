@@ -36,7 +36,7 @@ func TestCleanDelay(t *testing.T) {
 	for failures, want := range map[int]time.Duration{
 		1: time.Second, 2: 2 * time.Second, 6: 32 * time.Second, 7: time.Minute, 1000: time.Minute,
 	} {
-		if got := cleanDelay(failures); got != want {
+		if got := retryDelay(failures); got != want {
 			t.Errorf("after %d failures %v, want %v", failures, got, want)
 		}
 	}

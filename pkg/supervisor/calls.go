@@ -21,6 +21,13 @@ func (l *loop) call(a action) {
 		l.spawn(a.n, a.by, func(ctx context.Context) input { return killed{a.n, launcher.Kill(ctx, a.n)} })
 	case clean:
 		l.spawn(a.n, a.by, func(ctx context.Context) input { return cleaned{a.n, launcher.Clean(ctx, a.n)} })
+	case freeze:
+		l.spawn(a.n, a.by, func(ctx context.Context) input { return froze{a.n, a.frozen, launcher.Freeze(ctx, a.n, a.frozen)} })
+	case count:
+		l.spawn(a.n, a.by, func(ctx context.Context) input {
+			n, err := l.gateway.Traffic.InFlight(ctx, a.n)
+			return counted{a.n, n, err}
+		})
 	case cancel:
 		l.of(a.n).renew()
 	case forget:

@@ -58,6 +58,6 @@
 //
 // machine is the whole policy, pure: step(now, input) returns actions. loop turns it with one goroutine and one
 // timer, set to the machine's next deadline. Supervisor joins loops under names. State and deadline of a launch, and
-// phase and deadline of a gateway, change only in their function enter. Standbys, draining and deploys will be more
-// states and more launches side by side of the same machine: the phase Held is there for them.
+// phase and deadline of a gateway, change only in their function enter. Of all launches that are there one is current,
+// one may be the standby, one the candidate of a deploy; any other is on its way out, and nothing follows from its end.
 package supervisor

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// clean asks for all that l left to be removed. The first time it is also the moment at which l has ended: Clean
-// of this launch and Prepare of the next then go side by side.
+// clean asks for all that l left to be removed. The first time it is also the moment at which l has ended: what
+// follows comes first, and Clean goes beside it.
 func (m *machine) clean(now time.Time, l *launch) {
 	first := !l.leaving()
 	if first {
@@ -17,20 +17,39 @@ func (m *machine) clean(now time.Time, l *launch) {
 	}
 	l.cleanOwed = true
 	l.enter(now, cleaning)
-	m.do(clean{l.n, l.callBy(now)})
 	if first {
 		m.ended(now, l)
 	}
+	m.do(clean{l.n, l.callBy(now)})
 }
 
-// ended decides what follows the end of the current launch.
+// ended tells that l has ended. What follows from it depends on what l was for.
 func (m *machine) ended(now time.Time, l *launch) {
+	e := Event{Kind: LaunchEnded, Launch: l.n, Cause: l.cause, After: now.Sub(l.began)}
+	if l.count.drained {
+		e.Count = l.count.last
+		m.lastDrained = DrainedStatus{l.n, l.count.last, now}
+	}
+	m.emit(now, e)
+	m.unshare(l)
+	switch l {
+	case m.current:
+		m.currentEnded(now, l)
+	case m.standby:
+		m.standbyEnded(now, l)
+	case m.candidate:
+		m.candidateEnded(now, l)
+	}
+}
+
+func (m *machine) currentEnded(now time.Time, l *launch) {
 	m.current = nil
 	m.cause, m.causeAt = l.cause, now
-	m.emit(now, Event{Kind: LaunchEnded, Launch: l.n, Cause: l.cause, After: now.Sub(l.began)})
 	switch {
 	case m.goal != toRun:
 		// rest follows when it is cleaned
+	case m.candidateReady():
+		m.switchOver(now)
 	case l.planned:
 		m.begin(now)
 	default:
@@ -43,11 +62,12 @@ func (m *machine) ended(now time.Time, l *launch) {
 func (m *machine) decide(now time.Time, l *launch) {
 	p := m.policy.Restart
 	switch {
+	case m.unfit():
+		m.rollBack(now, l.failure())
 	case errors.Is(l.cause, ErrPermanent):
 		m.fail(now, l.cause)
 	case p.Mode == Never, p.Mode == OnFailure && l.cause == nil:
-		m.pause(now, Ended, 0, GatewayEnded)
-		m.settle()
+		m.giveUp(now, Ended, GatewayEnded)
 	default:
 		m.comeBack(now, m.history.add(now, l.readyFor, p, m.random()))
 	}
@@ -67,9 +87,22 @@ func (m *machine) comeBack(now time.Time, v verdict) {
 }
 
 func (m *machine) fail(now time.Time, cause error) {
+	if m.trial != nil {
+		m.rollBack(now, cause)
+		return
+	}
 	m.cause = cause
-	m.pause(now, Failed, 0, GatewayFailed)
+	m.giveUp(now, Failed, GatewayFailed)
+}
+
+// giveUp enters a phase that only a request ends, or the new launch of a deploy.
+func (m *machine) giveUp(now time.Time, p Phase, kind EventKind) {
+	m.pause(now, p, 0, kind)
 	m.settle()
+	m.dismiss(now)
+	if m.proving {
+		m.tellDeploy(fmt.Errorf("%s: %w", p, m.cause))
+	}
 }
 
 // pause enters a phase without a launch, for so long; 0: until a request ends it.
@@ -109,7 +142,7 @@ func (m *machine) cleanFailed(now time.Time, l *launch, err error) {
 	l.cleanTries++
 	l.enter(now, leftover)
 	m.emit(now, Event{Kind: CleanIncomplete, Launch: l.n, Cause: err, Next: l.deadline})
-	m.unblock(now)
+	m.rest(now)
 }
 
 // cleanAgain tries once more, but never beside a call that has not come back.
@@ -131,20 +164,7 @@ func (m *machine) forget(now time.Time, l *launch) {
 	}
 	m.do(forget{l.n})
 	m.emit(now, Event{Kind: LaunchCleaned, Launch: l.n, After: now.Sub(l.endedAt)})
-	m.unblock(now)
-}
-
-// unblock goes on with what waited for an earlier launch to be gone.
-func (m *machine) unblock(now time.Time) {
-	switch {
-	case m.goal != toRun:
-		m.rest(now)
-	case m.blocked():
-	case m.current == nil && m.phase == Starting:
-		m.begin(now)
-	case m.current != nil && m.current.state == created:
-		m.proceed(now, m.current)
-	}
+	m.rest(now)
 }
 
 // leftovers are what Clean last could not remove, one error for each launch.

@@ -70,7 +70,12 @@ func (f *fake) Signal(ctx context.Context, n int, signal syscall.Signal) error {
 	return err
 }
 
-func (f *fake) Freeze(context.Context, int, bool) error { panic("nobody freezes yet") }
+func (f *fake) Freeze(ctx context.Context, n int, frozen bool) error {
+	if frozen {
+		return f.call(ctx, "freeze", n)
+	}
+	return f.call(ctx, "thaw", n)
+}
 
 func (f *fake) Kill(ctx context.Context, n int) error {
 	err := f.call(ctx, "kill", n)

@@ -61,24 +61,41 @@ type (
 		n    int
 		exit Exit
 	}
+	froze struct {
+		n      int
+		frozen bool // what was asked
+		err    error
+	}
+	counted struct {
+		n     int
+		count int
+		err   error
+	}
+	steerFailed struct { // one that worked is not told
+		n, share int
+		err      error
+	}
 )
 
-func (tick) isInput()       {}
-func (askStart) isInput()   {}
-func (askRestart) isInput() {}
-func (askStop) isInput()    {}
-func (askLeave) isInput()   {}
-func (askDeploy) isInput()  {}
-func (askPing) isInput()    {}
-func (hurry) isInput()      {}
-func (withdraw) isInput()   {}
-func (prepared) isInput()   {}
-func (started) isInput()    {}
-func (probed) isInput()     {}
-func (signalled) isInput()  {}
-func (killed) isInput()     {}
-func (cleaned) isInput()    {}
-func (exited) isInput()     {}
+func (tick) isInput()        {}
+func (askStart) isInput()    {}
+func (askRestart) isInput()  {}
+func (askStop) isInput()     {}
+func (askLeave) isInput()    {}
+func (askDeploy) isInput()   {}
+func (askPing) isInput()     {}
+func (hurry) isInput()       {}
+func (withdraw) isInput()    {}
+func (prepared) isInput()    {}
+func (started) isInput()     {}
+func (probed) isInput()      {}
+func (signalled) isInput()   {}
+func (killed) isInput()      {}
+func (cleaned) isInput()     {}
+func (exited) isInput()      {}
+func (froze) isInput()       {}
+func (counted) isInput()     {}
+func (steerFailed) isInput() {}
 
 func (in prepared) launch() int  { return in.n }
 func (in started) launch() int   { return in.n }
@@ -87,6 +104,8 @@ func (in signalled) launch() int { return in.n }
 func (in killed) launch() int    { return in.n }
 func (in cleaned) launch() int   { return in.n }
 func (in exited) launch() int    { return in.n }
+func (in froze) launch() int     { return in.n }
+func (in counted) launch() int   { return in.n }
 
 // grace is what a call has after its deadline to come back with its own words, which say more than "no answer".
 const grace = time.Second

@@ -13,7 +13,7 @@ func (w *model) invariants() {
 	}
 	serving := 0
 	for _, l := range m.launches {
-		if l.deadline.IsZero() && l.state != ready && (l.state != created || !m.blocked()) {
+		if l.deadline.IsZero() && l.state != ready && (l.state != created || !m.blocked(m.policy)) {
 			w.failf("launch %d is %s without an end", l.n, l.state)
 		}
 		if !l.leaving() {
@@ -39,7 +39,7 @@ func (w *model) phaseFits() {
 	fits := false
 	switch m.phase {
 	case Starting:
-		fits = s == preparing || s == created || s == starting || s == "" && m.blocked()
+		fits = s == preparing || s == created || s == starting || s == "" && m.blocked(m.policy)
 	case Ready:
 		fits = s == ready
 	case Stopping:

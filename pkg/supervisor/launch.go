@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// state is how far a launch is. Each ends by its event or at its deadline; only created and ready may last.
+// state is how far a launch is. Each ends by its event or at its deadline; only created, frozen and ready may last.
 type state string
 
 const (
@@ -15,6 +15,10 @@ const (
 	created    state = "created"    // blocked before its program starts
 	starting   state = "starting"   // Start is asked, then probes until one is good
 	ready      state = "ready"
+	freezing   state = "freezing" // Freeze is asked
+	frozen     state = "frozen"
+	thawing    state = "thawing"  // the opposite is asked
+	draining   state = "draining" // no new connections, and those it has may end
 	stopping   state = "stopping" // the signal is sent
 	killing    state = "killing"
 	cleaning   state = "cleaning" // Clean is asked
@@ -23,8 +27,9 @@ const (
 
 // launch is one attempt to run a gateway. It keeps the policy it began with.
 type launch struct {
-	n      int
-	policy Policy
+	n        int
+	revision string
+	policy   Policy
 
 	state    state
 	since    time.Time
@@ -35,6 +40,12 @@ type launch struct {
 	startedAt time.Time     // zero: Start has not been answered
 	readyFor  time.Duration // how long it had been ready
 	endedAt   time.Time
+
+	begun    bool      // Start has been asked
+	good     int       // good probes, since it was switched to or ever
+	stoodAt  time.Time // when it was first where a standby stays; zero: it is not one that can take over
+	tookOver bool      // it was a standby
+	count    counting
 
 	planned bool  // somebody asked for its end: what follows is no matter of policy
 	cause   error // why it ended
@@ -57,16 +68,29 @@ func (l *launch) enter(now time.Time, s state) {
 	if l.state == ready {
 		l.readyFor = now.Sub(l.since)
 	}
-	if s == created {
+	if s == ready {
+		l.readyFor = 0 // what it was ready for as a standby does not count
+	}
+	if l.state == preparing && s == created {
 		l.budget = l.deadline.Sub(now)
 	}
-	l.state, l.since, l.deadline = s, now, time.Time{}
-	if d := l.length(s); d >= 0 {
-		l.deadline = now.Add(d)
-	}
+	l.state, l.since, l.deadline = s, now, l.until(now, s)
 }
 
-// length is how long a state lasts when nothing happens; negative: it may last.
+// until is when a state that begins now ends by itself; zero: it may last.
+func (l *launch) until(now time.Time, s state) time.Time {
+	switch s {
+	case created:
+		return l.oldAt()
+	case frozen:
+		return earlier(l.checkAt(now), l.oldAt())
+	case ready:
+		return time.Time{}
+	}
+	return now.Add(l.length(s))
+}
+
+// length is how long a state lasts when nothing happens.
 func (l *launch) length(s state) time.Duration {
 	switch s {
 	case preparing:
@@ -77,17 +101,19 @@ func (l *launch) length(s state) time.Duration {
 		return l.policy.Stop.Timeout
 	case cancelling, killing:
 		return l.policy.CallTimeout
-	case cleaning:
+	case cleaning, freezing, thawing:
 		return l.policy.CallTimeout + grace
 	case leftover:
-		return cleanDelay(l.cleanTries)
+		return retryDelay(l.cleanTries)
+	case draining:
+		return l.policy.Deploy.Drain
 	}
-	return -1
+	return 0
 }
 
 // due says whether the state's deadline has come.
 func (l *launch) due(now time.Time) bool {
-	return !l.deadline.IsZero() && !now.Before(l.deadline)
+	return passed(l.deadline, now)
 }
 
 // callBy is the deadline of a call that begins now.
@@ -98,14 +124,17 @@ func (l *launch) callBy(now time.Time) time.Time {
 // leaving says whether all that is left to do is to clean.
 func (l *launch) leaving() bool { return l.state == cleaning || l.state == leftover }
 
-// coming says whether the launch is on its way to readiness, or there.
+// coming says whether nobody has begun to end the launch.
 func (l *launch) coming() bool {
 	switch l.state {
-	case preparing, created, starting, ready:
-		return true
+	case cancelling, stopping, killing, cleaning, leftover:
+		return false
 	}
-	return false
+	return true
 }
+
+// still says whether its processes are frozen, or may be: they take no signal but SIGKILL then.
+func (l *launch) still() bool { return l.state == freezing || l.state == frozen || l.state == thawing }
 
 // takeExit notes how the program ended, as the cause if nothing else was.
 func (l *launch) takeExit(e Exit) {

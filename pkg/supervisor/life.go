@@ -34,18 +34,31 @@ func (m *machine) prepared(now time.Time, l *launch, err error) {
 	case l.state == preparing:
 		l.enter(now, created)
 		m.emit(now, Event{Kind: LaunchCreated, Launch: l.n, After: now.Sub(l.began)})
-		m.proceed(now, l)
+		m.made(now, l)
 	default: // the context was cancelled too late to matter: there is a container
 		m.kill(now, l)
 	}
 }
 
-// proceed starts a created launch unless a process of an earlier one may be left.
-func (m *machine) proceed(now time.Time, l *launch) {
-	if m.blocked() {
+// made goes on with a launch that is created: one kind of standby stays there.
+func (m *machine) made(now time.Time, l *launch) {
+	if l == m.standby && l.policy.Standby.Mode == CreatedStandby {
+		m.stood(now, l)
 		return
 	}
+	m.proceed(now, l)
+}
+
+// proceed starts a created launch unless another one has to be gone first.
+func (m *machine) proceed(now time.Time, l *launch) {
+	if m.blocked(l.policy) {
+		return
+	}
+	l.begun = true
 	l.enter(now, starting)
+	if l == m.current {
+		m.steer(l.n, all)
+	}
 	m.do(start{l.n, earlier(l.callBy(now), l.deadline)})
 }
 
@@ -71,12 +84,31 @@ func (m *machine) started(now time.Time, l *launch, err error) {
 	}
 }
 
+// becomeReady is the first readiness of a launch in its role.
 func (m *machine) becomeReady(now time.Time, l *launch) {
+	if l == m.standby {
+		m.freeze(now, l, true)
+		return
+	}
 	l.enter(now, ready)
+	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(l.began)})
+	if l == m.candidate {
+		m.candidateArrived(now)
+		return
+	}
 	m.enter(now, Ready, time.Time{})
 	m.settle()
-	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(l.began)})
+	if l.tookOver {
+		l.tookOver = false
+		m.emit(now, Event{Kind: TookOver, Launch: l.n, After: now.Sub(m.causeAt)})
+	}
 	m.tell(untilReady, nil)
+	switch {
+	case m.doing != nil && !m.doing.beside:
+		m.switched(now)
+	case m.trial != nil && !m.trial.tested: // whoever waited for it has been superseded
+		m.test(now)
+	}
 }
 
 // overdue ends a state whose deadline has come.
@@ -85,6 +117,13 @@ func (m *machine) overdue(now time.Time, l *launch) {
 	case preparing, starting:
 		l.blame(l.timedOut())
 		m.end(now, l)
+	case created, frozen:
+		m.reconsider(now, l)
+	case freezing, thawing:
+		l.blame(l.notFrozen(now))
+		m.end(now, l)
+	case draining:
+		m.drained(now, l, nil)
 	case cancelling, stopping:
 		m.kill(now, l)
 	case killing:
@@ -98,17 +137,20 @@ func (m *machine) overdue(now time.Time, l *launch) {
 
 // end lets a launch end, in the way its state calls for. One that is on its way out already goes on.
 func (m *machine) end(now time.Time, l *launch) {
-	m.enter(now, Stopping, time.Time{})
+	if l == m.current {
+		m.enter(now, Stopping, time.Time{})
+	}
 	if !l.coming() {
 		return
 	}
+	m.unshare(l)
 	switch {
 	case l.state == preparing:
 		m.silence(l)
 		l.enter(now, cancelling)
 		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
-	case l.startedAt.IsZero() || l.policy.Stop.Timeout <= 0:
-		m.kill(now, l) // before its program runs, a container has nobody who could take a signal
+	case l.startedAt.IsZero() || l.still() || l.policy.Stop.Timeout <= 0:
+		m.kill(now, l) // before its program runs, and when it is frozen, there is nobody who could take a signal
 	default:
 		m.silence(l)
 		l.enter(now, stopping)
@@ -177,11 +219,12 @@ func (m *machine) exited(now time.Time, l *launch, e Exit) {
 func (m *machine) gone(now time.Time, l *launch) {
 	l.exited = true
 	l.mayRun = running(l.cleanErr)
-	m.unblock(now)
+	m.rest(now)
 }
 
+// earlier returns the first of two moments; zero is never.
 func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
 		return b
 	}
 	return a

@@ -20,6 +20,7 @@ type loop struct {
 	timer    *time.Timer
 	set      time.Time // what timer is set to; zero: nothing
 	calls    map[int]*calls
+	pending  []input // of the loop itself, before all others
 	snapshot atomic.Pointer[snapshot]
 }
 
@@ -68,6 +69,11 @@ func (l *loop) run() {
 
 // receive waits for the next input. Requests come before a Hurry: that is meant for the stop asked just before.
 func (l *loop) receive() input {
+	if len(l.pending) > 0 {
+		in := l.pending[0]
+		l.pending = l.pending[1:]
+		return in
+	}
 	select {
 	case in := <-l.inbox:
 		return in
@@ -89,6 +95,9 @@ func (l *loop) receive() input {
 func (l *loop) turn(in input) bool {
 	actions := l.machine.step(time.Now(), in)
 	for _, a := range actions {
+		l.steer(a)
+	}
+	for _, a := range actions {
 		l.call(a)
 	}
 	l.publish(actions)
@@ -102,6 +111,18 @@ func (l *loop) turn(in input) bool {
 	}
 	l.reset(l.machine.nextDeadline())
 	return false
+}
+
+// steer carries out a change of the traffic at once, in the order of the decisions: a launch that takes over is
+// waited for by every new client.
+func (l *loop) steer(a action) {
+	s, is := a.(steer)
+	if !is {
+		return
+	}
+	if err := l.gateway.Traffic.Switch(s.n, s.share); err != nil {
+		l.pending = append(l.pending, steerFailed{s.n, s.share, err})
+	}
 }
 
 // publish shows the new state before anybody is answered, so that who was answered sees it.

@@ -9,16 +9,29 @@ type machine struct {
 	revision string
 	policy   Policy
 	random   func() float64 // in [0, 1)
+	steers   bool           // there is a Traffic
 
 	goal     goal
 	phase    Phase
 	since    time.Time
 	deadline time.Time // when the phase ends by itself; zero: never
 
-	launches []*launch // every number that is not forgotten, in order
-	current  *launch   // the one that serves, is to serve, or is on its way out; nil: none, or only to be cleaned
-	last     int       // number of the last launch begun; 0: none yet
-	next     int       // number of the next launch
+	launches  []*launch // every number that is not forgotten, in order; those without a role are on their way out
+	current   *launch   // the one that serves, is to serve, or ends so that another can; nil: none, or only to be cleaned
+	standby   *launch   // waits to take over, or is on its way there
+	candidate *launch   // of the deploy under way, until it serves
+	last      int       // number of the last current launch; 0: none yet
+	next      int       // number of the next launch
+
+	steering steering
+	standing standing
+	doing    *deploying // the deploy under way; nil: none
+	trial    *trial     // what may be rolled back to; nil: nothing
+	proving  bool       // the good probes after the switch are still to come
+
+	lastDrained  DrainedStatus
+	rolledBack   error
+	rolledBackAt time.Time
 
 	history  history
 	restarts int
@@ -45,7 +58,7 @@ const (
 // newMachine returns a machine that waits for its first askStart.
 func newMachine(now time.Time, g Gateway, random func() float64) *machine {
 	m := &machine{
-		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random,
+		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random, steers: g.Traffic != nil,
 		goal: toStop, next: max(g.NextLaunch, 1), settled: g.Stopped,
 	}
 	phase := Starting
@@ -62,6 +75,7 @@ func (m *machine) step(now time.Time, in input) []action {
 	m.out = nil
 	m.expire(now)
 	m.take(now, in)
+	m.tend(now)
 	return m.out
 }
 
@@ -83,6 +97,8 @@ func (m *machine) take(now time.Time, in input) {
 		m.hurry(now)
 	case withdraw:
 		m.withdraw(in.who)
+	case steerFailed:
+		m.steerFailed(now, in)
 	case reply:
 		m.takeReply(now, in)
 	}
@@ -114,39 +130,68 @@ func (m *machine) hear(now time.Time, l *launch, in reply) {
 		m.cleaned(now, l, in.err)
 	case exited:
 		m.exited(now, l, in.exit)
+	case froze:
+		m.froze(now, l, in)
+	case counted:
+		m.counted(now, l, in)
 	}
 }
 
 // expire ends what is due at now.
 func (m *machine) expire(now time.Time) {
-	if !m.settleBy.IsZero() && !now.Before(m.settleBy) {
+	if passed(m.settleBy, now) {
 		m.settle()
 	}
-	if !m.deadline.IsZero() && !now.Before(m.deadline) {
+	if passed(m.deadline, now) {
 		m.again(now) // only a backoff has a deadline
 	}
 	for _, l := range append([]*launch(nil), m.launches...) { // a copy: launches come and go meanwhile
-		if l.due(now) {
+		switch {
+		case l.due(now):
 			m.overdue(now, l)
-		} else if l.probe.due(now) {
+		case l.probe.due(now):
 			m.probeDue(now, l)
+		case l.count.due(now):
+			m.askCount(now, l)
 		}
 	}
+	m.expireTraffic(now)
 }
+
+func (m *machine) expireTraffic(now time.Time) {
+	if passed(m.standing.at, now) {
+		m.standing.at = time.Time{}
+	}
+	if passed(m.steering.at, now) {
+		m.steerAgain()
+	}
+	if m.doing != nil && passed(m.doing.deadline, now) {
+		m.deployDue(now)
+	}
+	if passed(m.confirmAt(), now) {
+		m.confirm(now)
+	}
+}
+
+// passed says whether a moment has come; zero never does.
+func passed(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
 
 // nextDeadline is when expire has something to do; zero: never.
 func (m *machine) nextDeadline() time.Time {
 	var first time.Time
-	consider := func(t time.Time) {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
+	consider := func(t time.Time) { first = earlier(first, t) }
 	consider(m.settleBy)
 	consider(m.deadline)
 	for _, l := range m.launches {
 		consider(l.deadline)
 		consider(l.probe.at)
+		consider(l.count.at)
+	}
+	consider(m.standing.at)
+	consider(m.steering.at)
+	consider(m.confirmAt())
+	if m.doing != nil {
+		consider(m.doing.deadline)
 	}
 	return first
 }

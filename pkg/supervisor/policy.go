@@ -13,7 +13,7 @@ type Policy struct {
 	Stop         StopPolicy
 	CallTimeout  time.Duration // bound of each Start, Signal, Kill and Clean call; 0: 10 s
 	Overlap      bool          // two launches may run side by side; false: a deploy stops the old one first
-	Launches     int           // how many there may be at once, cleaning not counted; 0: 8
+	Launches     int           // how many there may be at once, those that have ended not counted; 0: 8; at least 2
 	Standby      StandbyPolicy
 	Deploy       DeployPolicy
 }
@@ -31,7 +31,7 @@ type StandbyMode string
 const (
 	NoStandby      StandbyMode = "none"
 	CreatedStandby StandbyMode = "created" // its program has not begun
-	WarmStandby    StandbyMode = "warm"    // started, probed and frozen
+	WarmStandby    StandbyMode = "warm"    // started, probed and frozen; without Overlap it is a created one
 )
 
 // DeployPolicy says how one revision follows another.
@@ -87,6 +87,8 @@ func (p Policy) withDefaults() Policy {
 	fill(&p.Restart.MaxDelay, 30*time.Second)
 	fill(&p.Restart.ResetAfter, 10*time.Second)
 	fill(&p.Restart.Window, 5*time.Minute)
+	fill(&p.Launches, 8)
+	p.Launches = max(p.Launches, 2)
 	fill(&p.Stop.Signal, syscall.SIGTERM)
 	if p.Restart.Mode == "" {
 		p.Restart.Mode = Always
@@ -94,10 +96,16 @@ func (p Policy) withDefaults() Policy {
 	if p.Restart.Factor < 1 {
 		p.Restart.Factor = 2
 	}
+	switch {
+	case p.Standby.Mode == "":
+		p.Standby.Mode = NoStandby
+	case p.Standby.Mode == WarmStandby && !p.Overlap:
+		p.Standby.Mode = CreatedStandby
+	}
 	return p
 }
 
-func fill[T time.Duration | syscall.Signal](field *T, value T) {
+func fill[T time.Duration | syscall.Signal | int](field *T, value T) {
 	if *field <= 0 {
 		*field = value
 	}

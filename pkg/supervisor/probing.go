@@ -19,7 +19,7 @@ type probing struct {
 	err    error         // of the last one; nil: it was good
 }
 
-func (p *probing) due(now time.Time) bool { return !p.at.IsZero() && !now.Before(p.at) }
+func (p *probing) due(now time.Time) bool { return passed(p.at, now) }
 
 // probeDue asks for a probe, or counts the one that does not answer.
 func (m *machine) probeDue(now time.Time, l *launch) {
@@ -58,12 +58,18 @@ func (m *machine) probed(now time.Time, l *launch, err error) {
 }
 
 func (m *machine) probeGood(now time.Time, l *launch) {
-	if l.state == starting {
-		m.becomeReady(now, l)
-	}
+	l.good++
 	l.probe.at = time.Time{}
 	if !l.policy.Probe.Once {
 		l.probe.at = now.Add(l.policy.Probe.Interval)
+	}
+	switch {
+	case l.state == starting:
+		m.becomeReady(now, l)
+	case l == m.standby: // it was a check
+		m.freeze(now, l, true)
+	case l == m.current:
+		m.prove(now)
 	}
 }
 
@@ -75,13 +81,27 @@ func (m *machine) probeFailed(now time.Time, l *launch, err error) {
 		return
 	}
 	p.failed++
-	if limit := l.policy.Probe.UnhealthyAfter; limit == 0 || p.failed < limit {
+	if limit := m.patience(l); limit == 0 || p.failed < limit {
 		return
 	}
 	l.cause = fmt.Errorf("%w: %d probes in a row failed, the last: %w", ErrUnhealthy, p.failed, err)
 	m.emit(now, Event{Kind: LaunchUnhealthy, Launch: l.n, Cause: l.cause, After: now.Sub(l.since)})
+	if l == m.current && m.relieve(now, l) {
+		return
+	}
 	m.end(now, l)
 }
+
+// patience is how many bad probes in a row are too many; 0: any number is fine. The check of a standby has an end.
+func (m *machine) patience(l *launch) int {
+	if limit := l.policy.Probe.UnhealthyAfter; limit > 0 || l != m.standby {
+		return limit
+	}
+	return checksFailed
+}
+
+// checksFailed is how many bad probes lose a standby whose policy has no limit.
+const checksFailed = 3
 
 // nextPause is the time to the next probe after a failed one.
 func (l *launch) nextPause() time.Duration {

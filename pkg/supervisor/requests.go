@@ -5,22 +5,53 @@ import (
 	"time"
 )
 
-// begin makes the next launch, or waits where a process of an old one may be left: two would serve at once.
+// begin makes the next launch, of a standby if there is one. It waits where another one has to be gone first, and
+// tend resumes it.
 func (m *machine) begin(now time.Time) {
 	m.enter(now, Starting, time.Time{})
 	if !m.settled && m.settleBy.IsZero() {
 		m.settleBy = now.Add(m.policy.StartTimeout)
 	}
-	if m.blocked() {
-		return // forgetting the old one resumes
+	switch {
+	case m.blocked(m.policy):
+	case promotable(m.standby):
+		m.promote(now)
+	default:
+		m.dismiss(now)
+		if m.room(now) {
+			m.become(m.launch(now, m.revision, m.policy))
+		}
 	}
-	l := &launch{n: m.next, policy: m.policy, began: now, prepareOwed: true}
-	m.last, m.next = m.next, m.next+1
+}
+
+// launch begins launch number next.
+func (m *machine) launch(now time.Time, revision string, p Policy) *launch {
+	l := &launch{n: m.next, revision: revision, policy: p, began: now, prepareOwed: true}
+	m.next++
 	m.launches = append(m.launches, l)
-	m.current = l
 	l.enter(now, preparing)
-	m.do(prepare{l.n, m.revision, l.deadline})
+	m.do(prepare{l.n, revision, l.deadline})
 	m.emit(now, Event{Kind: LaunchPreparing, Launch: l.n})
+	return l
+}
+
+// tend does what has waited for its moment.
+func (m *machine) tend(now time.Time) {
+	if m.goal != toRun {
+		return
+	}
+	if m.current == nil && m.phase == Starting {
+		m.begin(now)
+	}
+	for _, l := range []*launch{m.current, m.candidate, m.standby} {
+		if l != nil && l.state == created && l.stoodAt.IsZero() {
+			m.proceed(now, l)
+		}
+	}
+	m.bring(now)
+	if m.wantsStandby() {
+		m.standby = m.launch(now, m.revision, m.policy)
+	}
 }
 
 // anew begins because somebody asked: what went wrong before is forgotten.
@@ -53,26 +84,15 @@ func (m *machine) start(now time.Time, who *waiter) {
 	}
 }
 
-// restart ends the current launch, if there is one, and begins another.
+// restart ends all there is, and begins another launch: not one that waits already, which knows only old things.
 func (m *machine) restart(now time.Time, who *waiter) {
 	if !m.resume(who) {
 		return
 	}
 	m.wait(who, untilReady)
+	m.supersede(now)
+	m.clear(now)
 	m.replace(now)
-}
-
-// deploy takes a new revision and policy; they hold from the next launch on.
-func (m *machine) deploy(now time.Time, in askDeploy) {
-	if m.leaves() {
-		m.answer(in.who, ErrUnknownGateway)
-		return
-	}
-	m.revision, m.policy = in.deployment.Revision, in.deployment.Policy.withDefaults()
-	m.answer(in.who, nil)
-	if m.goal == toRun {
-		m.replace(now)
-	}
 }
 
 func (m *machine) replace(now time.Time) {
@@ -114,10 +134,12 @@ func (m *machine) halt(now time.Time) {
 	if m.phase != Stopped {
 		m.enter(now, Stopping, time.Time{})
 	}
+	m.supersede(now)
+	m.clear(now)
 	if m.current != nil {
-		m.current.planned = true
-		m.end(now, m.current)
+		m.letGo(now, m.current)
 	}
+	m.steering = steering{}
 	for _, l := range m.launches {
 		if l.state == leftover && !l.cleanOwed {
 			m.clean(now, l) // one more try, so that the answer is of now
@@ -128,11 +150,13 @@ func (m *machine) halt(now time.Time) {
 
 // hurry kills what is on its way out because the gateway is to stop.
 func (m *machine) hurry(now time.Time) {
-	if m.goal == toRun || m.current == nil {
+	if m.goal == toRun {
 		return
 	}
-	if m.current.state == cancelling || m.current.state == stopping {
-		m.kill(now, m.current)
+	for _, l := range m.launches {
+		if l.state == cancelling || l.state == stopping {
+			m.kill(now, l)
+		}
 	}
 }
 
@@ -178,13 +202,3 @@ func (m *machine) resume(who *waiter) bool {
 }
 
 func (m *machine) leaves() bool { return m.goal == toLeave || m.goal == toQuit }
-
-// blocked says whether a process of an earlier launch may be left.
-func (m *machine) blocked() bool {
-	for _, l := range m.launches {
-		if l.leaving() && l.mayRun {
-			return true
-		}
-	}
-	return false
-}

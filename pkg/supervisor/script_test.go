@@ -106,8 +106,13 @@ func (s *script) create(words []string) {
 	s.now, s.policy = scriptBegin, Policy{}
 	g := Gateway{Name: "web", Revision: "a"}
 	for _, word := range words {
-		if !s.set(&s.policy, word) {
-			g.Stopped = word == "stopped"
+		switch {
+		case word == "traffic":
+			g.Traffic = &noTraffic{}
+		case word == "stopped":
+			g.Stopped = true
+		case !s.set(&s.policy, word) && !s.setTraffic(&s.policy, word):
+			s.t.Fatalf("unknown setting %q", word)
 		}
 	}
 	g.Policy = s.policy
@@ -153,6 +158,15 @@ func (s *script) action(a action) string {
 		return fmt.Sprintf("kill %d by %s", a.n, s.at(a.by))
 	case clean:
 		return fmt.Sprintf("clean %d by %s", a.n, s.at(a.by))
+	case freeze:
+		if !a.frozen {
+			return fmt.Sprintf("thaw %d by %s", a.n, s.at(a.by))
+		}
+		return fmt.Sprintf("freeze %d by %s", a.n, s.at(a.by))
+	case count:
+		return fmt.Sprintf("count %d by %s", a.n, s.at(a.by))
+	case steer:
+		return fmt.Sprintf("steer %d %d%%", a.n, a.share)
 	case cancel:
 		return fmt.Sprintf("cancel %d", a.n)
 	case forget:
@@ -176,6 +190,15 @@ func (s *script) nameOf(who *waiter) string {
 
 func (s *script) event(e Event) string {
 	text := fmt.Sprintf("event %s %d", e.Kind, e.Launch)
+	if e.Revision != "" {
+		text += " of " + e.Revision
+	}
+	if e.Why != "" {
+		text += " why " + e.Why
+	}
+	if e.Count != 0 {
+		text += fmt.Sprint(" count ", e.Count)
+	}
 	if e.After != 0 {
 		text += " after " + e.After.String()
 	}
@@ -198,16 +221,44 @@ func (s *script) state() string {
 	if !m.settled {
 		text += ", not settled"
 	}
+	if d := m.doing; d != nil {
+		text += ", deploys " + d.Revision
+		if !d.deadline.IsZero() {
+			text += " " + string(d.stage) + " until " + s.at(d.deadline)
+		}
+	}
+	if at := m.confirmAt(); !at.IsZero() {
+		text += ", provisional until " + s.at(at)
+	}
+	if !m.standing.at.IsZero() {
+		text += ", standby at " + s.at(m.standing.at)
+	}
+	if !m.steering.at.IsZero() {
+		text += ", steers at " + s.at(m.steering.at)
+	}
 	for _, l := range m.launches {
-		text += fmt.Sprintf("; %d %s", l.n, l.state)
+		text += fmt.Sprintf("; %d %s%s", l.n, s.role(l), l.state)
 		if !l.deadline.IsZero() {
 			text += " until " + s.at(l.deadline)
 		}
 		if !l.probe.at.IsZero() {
 			text += " probe at " + s.at(l.probe.at)
 		}
+		if !l.count.at.IsZero() {
+			text += " count at " + s.at(l.count.at)
+		}
 	}
 	return text
+}
+
+func (s *script) role(l *launch) string {
+	switch l {
+	case s.machine.standby:
+		return "standby "
+	case s.machine.candidate:
+		return "candidate "
+	}
+	return ""
 }
 
 func (s *script) at(t time.Time) string { return "+" + t.Sub(scriptBegin).String() }

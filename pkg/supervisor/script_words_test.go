@@ -30,7 +30,7 @@ func (s *script) input(verb string, args []string) input {
 	case "quit":
 		return askLeave{who: s.waiter(arg(0)), abandon: true}
 	case "deploy":
-		return askDeploy{s.waiter(arg(1)), Deployment{Revision: arg(0), Policy: s.policy}}
+		return s.deploy(args)
 	case "ping":
 		return askPing{s.waiter(arg(0))}
 	case "hurry":
@@ -40,6 +40,60 @@ func (s *script) input(verb string, args []string) input {
 	}
 	return s.answerInput(verb, s.number(arg(0)), args[1:])
 }
+
+// deploy is "deploy REVISION [WAITER] [SETTING…]".
+func (s *script) deploy(words []string) input {
+	in := askDeploy{deployment: Deployment{Revision: words[0], Policy: s.policy}}
+	d := &in.deployment
+	for _, word := range words[1:] {
+		key, value, isSetting := strings.Cut(word, "=")
+		switch {
+		case key == "switched":
+			d.Until = Switched
+		case key == "proved":
+			d.Until = Proved
+		case key == "canary":
+			d.Canary = s.number(value)
+		case key == "for":
+			d.CanaryFor = s.duration(value)
+		case key == "why":
+			d.Why = value
+		case key == "alone":
+			d.Policy.Overlap = false
+		case isSetting:
+			_ = s.set(&d.Policy, word) || s.setTraffic(&d.Policy, word)
+		default:
+			in.who = s.waiter(word)
+		}
+	}
+	return in
+}
+
+func (s *script) setTraffic(p *Policy, word string) bool {
+	key, value, _ := strings.Cut(word, "=")
+	switch key {
+	case "overlap":
+		p.Overlap = true
+	case "launches":
+		p.Launches = s.number(value)
+	case "standby":
+		p.Standby.Mode = StandbyMode(value)
+	case "check":
+		p.Standby.Check = s.duration(value)
+	case "max-age":
+		p.Standby.MaxAge = s.duration(value)
+	case "drain":
+		p.Deploy.Drain = s.duration(value)
+	case "confirm":
+		p.Deploy.Confirm = s.duration(value)
+	default:
+		return false
+	}
+	return true
+}
+
+// noTraffic only says that there is one: the machine calls nothing.
+type noTraffic struct{ Traffic }
 
 func (s *script) answerInput(verb string, n int, words []string) input {
 	err := scriptError(strings.Join(words, " "))
@@ -58,6 +112,14 @@ func (s *script) answerInput(verb string, n int, words []string) input {
 		return cleaned{n, err}
 	case "exited":
 		return exited{n, s.exit(words)}
+	case "frozen":
+		return froze{n, true, err}
+	case "thawed":
+		return froze{n, false, err}
+	case "counted":
+		return counted{n, s.number(words[0]), scriptError(strings.Join(words[1:], " "))}
+	case "steered":
+		return steerFailed{n, s.number(words[0]), scriptError(strings.Join(words[1:], " "))}
 	}
 	s.t.Fatalf("unknown command %q", verb)
 	return nil
@@ -90,6 +152,8 @@ func scriptError(text string) error {
 		return fmt.Errorf("%w: %s", ErrPermanent, rest)
 	case "running":
 		return fmt.Errorf("%w: %s", ErrRunning, rest)
+	case "uncounted":
+		return fmt.Errorf("%w: %s", ErrUncounted, rest)
 	case "deadline":
 		return fmt.Errorf("%s: %w", rest, os.ErrDeadlineExceeded)
 	}

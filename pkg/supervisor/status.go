@@ -12,7 +12,6 @@ const (
 	Backoff      Phase = "backoff"       // waits until Status.Next, then launches again
 	CrashLooping Phase = "crash-looping" // a backoff after three failures in Window with no ResetAfter of readiness between
 	Stopping     Phase = "stopping"      // a launch is on its way out, to stop or to be followed by another
-	Held         Phase = "held"          // waits for a change; not reached yet: deploys need it
 	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Reconfigure
 	Ended        Phase = "ended"         // ended by itself, and its policy wants no other launch
 )
@@ -106,7 +105,8 @@ func (s snapshot) at(now time.Time) Status {
 // differs compares what can change without an event. A good probe of a ready gateway changes nothing, and shall
 // wake nobody.
 func (s *snapshot) differs(o *snapshot) bool {
-	return s.Settled != o.Settled || s.Revision != o.Revision || text(s.ProbeError) != text(o.ProbeError)
+	return s.Settled != o.Settled || s.Revision != o.Revision || text(s.ProbeError) != text(o.ProbeError) ||
+		text(s.Steering) != text(o.Steering)
 }
 
 func text(err error) string {
@@ -123,7 +123,13 @@ func (m *machine) snapshot() *snapshot {
 		Restarts: m.restarts, Failures: m.history.streak,
 		Cause: m.cause, CauseAt: m.causeAt, Next: m.deadline,
 		Settled: m.settled, Leftovers: m.leftovers(), Launch: m.last,
+		Steering: m.steering.err,
+		Standby:  m.standbyStatus(), Deploying: m.deployStatus(), Draining: m.drainStatus(), Drained: m.lastDrained,
+		RolledBack: m.rolledBack, RolledBackAt: m.rolledBackAt,
 	}}
+	if m.trial != nil {
+		s.Provisional, s.Previous = m.trial.until, m.trial.previous
+	}
 	if l := m.current; l != nil {
 		s.ProbeError = l.probe.err
 		if l.state == preparing || l.state == starting {
@@ -134,4 +140,55 @@ func (m *machine) snapshot() *snapshot {
 		}
 	}
 	return s
+}
+
+func (m *machine) standbyStatus() *StandbyStatus {
+	if m.policy.Standby.Mode == NoStandby {
+		return nil
+	}
+	s := &StandbyStatus{State: "absent", Err: m.standing.err, Next: m.standing.at}
+	if l := m.standby; l != nil {
+		s.Launch, s.State, s.Since, s.Next = l.n, string(l.state), l.since, l.deadline
+		if l.state == ready {
+			s.State = "checking"
+		}
+	}
+	return s
+}
+
+func (m *machine) deployStatus() *DeployStatus {
+	d, l := m.doing, m.candidate
+	if d == nil {
+		return nil
+	}
+	s := &DeployStatus{Revision: d.Revision, Stage: d.stage, Until: d.deadline}
+	if !d.beside {
+		s.Stage, l = DeployWaiting, m.current // the one before, as long as it is on its way out
+		if l != nil && !l.coming() {
+			l = nil
+		}
+	}
+	if l == nil {
+		return s
+	}
+	s.Launch = l.n
+	switch l.state {
+	case preparing:
+		s.Stage, s.Until = DeployPreparing, l.deadline
+	case created, starting:
+		s.Stage, s.Until = DeployStarting, l.deadline
+	case ready:
+		s.Canary = d.Canary
+	}
+	return s
+}
+
+func (m *machine) drainStatus() []DrainStatus {
+	var list []DrainStatus
+	for _, l := range m.launches {
+		if l.count.drained && !l.leaving() {
+			list = append(list, DrainStatus{Launch: l.n, InFlight: l.count.last, Until: l.deadline})
+		}
+	}
+	return list
 }

@@ -16,6 +16,8 @@ type until int
 const (
 	untilReady until = iota
 	untilStopped
+	untilSwitched // the deploy under way serves
+	untilProved   // and has had its good probes
 )
 
 // wait notes who waits. Nobody (nil) is not noted: the loop's own requests want no answer.
@@ -48,10 +50,13 @@ func (m *machine) tell(u until, err error) {
 
 // tellFailure answers those who wait for readiness: a launch has ended unasked. One that ends because somebody asked
 // for another does not count, so they cannot mean a later one.
-func (m *machine) tellFailure(l *launch) {
+func (m *machine) tellFailure(l *launch) { m.tell(untilReady, l.failure()) }
+
+// failure is the cause of a launch that ended although nobody asked for it, with its number.
+func (l *launch) failure() error {
 	cause := l.cause
 	if cause == nil {
 		cause = errEndedEarly
 	}
-	m.tell(untilReady, fmt.Errorf("launch %d: %w", l.n, cause))
+	return fmt.Errorf("launch %d: %w", l.n, cause)
 }

@@ -1,0 +1,186 @@
+package supervisor
+
+import (
+	"errors"
+	"time"
+)
+
+var errNoPlace = errors.New("no place for another launch: none of the earlier ones has ended in time")
+
+// deploying is a deploy whose new revision does not serve yet.
+type deploying struct {
+	Deployment
+	beside   bool // the new launch, m.candidate, comes up beside the one that serves; false: in its place
+	began    time.Time
+	stage    DeployStage // of one beside: DeployWaiting, DeployStarting or DeployInCanary
+	deadline time.Time   // when the stage ends by itself; zero: with its launch
+}
+
+// enter is the only place where stage and deadline of a deploy change.
+func (d *deploying) enter(s DeployStage, deadline time.Time) { d.stage, d.deadline = s, deadline }
+
+// deploy takes a new revision and policy.
+func (m *machine) deploy(now time.Time, in askDeploy) {
+	d := in.deployment
+	d.Policy = d.Policy.withDefaults()
+	switch {
+	case m.leaves():
+		m.answer(in.who, ErrUnknownGateway)
+		return
+	case m.goal != toRun && d.Until != Taken:
+		m.answer(in.who, ErrStopped)
+		return
+	}
+	m.supersede(now)
+	m.confirm(now)
+	m.rolledBack, m.rolledBackAt = nil, time.Time{}
+	if m.goal != toRun {
+		m.revision, m.policy, m.trial = d.Revision, d.Policy, nil
+		m.answer(in.who, nil)
+		return
+	}
+	m.emit(now, Event{Kind: DeployStarted, Launch: m.last, Revision: d.Revision, Why: d.Why})
+	m.doing = &deploying{Deployment: d, began: now}
+	m.listenTo(in.who, d.Until)
+	if m.canBeBeside(d.Policy) {
+		m.deployBeside(now)
+	} else {
+		m.deployInPlace(now)
+	}
+}
+
+func (m *machine) listenTo(who *waiter, u DeployUntil) {
+	switch u {
+	case Taken:
+		m.answer(who, nil)
+	case Switched:
+		m.wait(who, untilSwitched)
+	case Proved:
+		m.wait(who, untilProved)
+	}
+}
+
+// canBeBeside says whether a launch under p may come up while the current one serves.
+func (m *machine) canBeBeside(p Policy) bool {
+	return m.phase == Ready && m.current.policy.Overlap && p.Overlap
+}
+
+func (m *machine) deployBeside(now time.Time) {
+	m.dismiss(now)
+	m.doing.beside = true
+	m.doing.enter(DeployWaiting, now.Add(m.doing.Policy.StartTimeout))
+}
+
+// bring begins the new launch of a deploy that waits for a place.
+func (m *machine) bring(now time.Time) {
+	d := m.doing
+	if d == nil || !d.beside || m.candidate != nil || m.blocked(d.Policy) || !m.room(now) {
+		return
+	}
+	m.candidate = m.launch(now, d.Revision, d.Policy)
+	d.enter(DeployStarting, time.Time{})
+}
+
+// deployInPlace ends what runs; the new revision follows, and until it has been ready once the old one may come back.
+// Of two in a row, of which the first was never ready, the one before both comes back.
+func (m *machine) deployInPlace(now time.Time) {
+	if m.trial == nil {
+		m.trial = &trial{previous: m.revision, policy: m.policy}
+	}
+	m.trial.failures = 0
+	m.revision, m.policy = m.doing.Revision, m.doing.Policy
+	m.standing = standing{}
+	m.clear(now)
+	m.replace(now)
+}
+
+// candidateReady says whether the new launch of a deploy could serve now.
+func (m *machine) candidateReady() bool { return m.candidate != nil && m.candidate.state == ready }
+
+// candidateArrived is the first readiness of the new launch: it gets a share first, or all.
+func (m *machine) candidateArrived(now time.Time) {
+	d := m.doing
+	canary := m.steers && d.Canary > 0 && d.Canary < all && d.CanaryFor > 0
+	if !canary || m.phase != Ready { // with nothing that serves beside it, a share makes no sense
+		m.switchOver(now)
+		return
+	}
+	d.enter(DeployInCanary, now.Add(d.CanaryFor))
+	m.steer(m.candidate.n, d.Canary)
+	m.emit(now, Event{Kind: DeployCanary, Launch: m.candidate.n, Revision: d.Revision, Count: d.Canary, Next: d.deadline})
+}
+
+// deployDue ends a stage that has lasted long enough.
+func (m *machine) deployDue(now time.Time) {
+	if m.doing.stage == DeployInCanary {
+		m.switchOver(now)
+		return
+	}
+	m.deployFailed(now, 0, errNoPlace)
+}
+
+// switchOver makes the new launch the one that serves; the old one drains.
+func (m *machine) switchOver(now time.Time) {
+	d, old := m.doing, m.current
+	m.trial = &trial{previous: m.revision, policy: m.policy}
+	m.revision, m.policy = d.Revision, d.Policy
+	m.become(m.candidate)
+	m.candidate, m.standing, m.history = nil, standing{}, history{}
+	m.steer(m.current.n, all)
+	m.enter(now, Ready, time.Time{})
+	m.settle()
+	m.tell(untilReady, nil)
+	m.switched(now)
+	switch {
+	case old == nil:
+	case old.state == ready && old.cause == nil:
+		m.drain(now, old)
+	default:
+		m.letGo(now, old)
+	}
+}
+
+// switched: the new revision serves. From now on it is on trial.
+func (m *machine) switched(now time.Time) {
+	d := m.doing
+	m.doing = nil
+	until := m.test(now)
+	m.emit(now, Event{Kind: DeploySwitched, Launch: m.current.n, Revision: m.revision, After: now.Sub(d.began), Next: until})
+	m.tell(untilSwitched, nil)
+	m.proving = true
+	m.current.good = 0
+	m.prove(now)
+}
+
+// candidateEnded: the new launch did not last until the switch, so nothing changes.
+func (m *machine) candidateEnded(now time.Time, l *launch) {
+	m.candidate = nil
+	m.deployFailed(now, l.n, l.failure())
+}
+
+// deployFailed: n is 0 where no launch could be made.
+func (m *machine) deployFailed(now time.Time, n int, cause error) {
+	m.emit(now, Event{Kind: DeployFailed, Launch: n, Revision: m.doing.Revision, Cause: cause})
+	m.doing = nil
+	m.tellDeploy(cause)
+}
+
+// supersede gives up a deploy that is under way: something else was asked for.
+func (m *machine) supersede(now time.Time) {
+	d, l := m.doing, m.candidate
+	m.doing, m.candidate = nil, nil
+	if d != nil && d.beside {
+		m.emit(now, Event{Kind: DeployFailed, Launch: m.last, Revision: d.Revision, Cause: ErrSuperseded})
+	}
+	if l != nil {
+		m.letGo(now, l)
+	}
+	m.tellDeploy(ErrSuperseded)
+}
+
+// tellDeploy answers everyone who waits for the deploy: it has come to nothing.
+func (m *machine) tellDeploy(err error) {
+	m.proving = false
+	m.tell(untilSwitched, err)
+	m.tell(untilProved, err)
+}

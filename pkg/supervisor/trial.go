@@ -1,0 +1,92 @@
+package supervisor
+
+import (
+	"fmt"
+	"time"
+)
+
+// proofs is how many good probes after the switch prove a revision.
+const proofs = 3
+
+// trial is kept of the revision before while the new one may be rolled back.
+type trial struct {
+	previous string
+	policy   Policy
+
+	tested   bool      // the new one has been ready
+	until    time.Time // when it is confirmed; zero: not tested yet
+	failures int       // ends nobody asked for, since it is tested
+}
+
+// last says whether one more failure is one too many.
+func (t *trial) last() bool { return t.failures+1 >= loopAfter }
+
+func (t *trial) count() {
+	if t != nil {
+		t.failures++
+	}
+}
+
+// test begins the time in which a revision is provisional, and returns its end; zero: it is not.
+func (m *machine) test(now time.Time) time.Time {
+	t := m.trial
+	if t == nil {
+		return time.Time{}
+	}
+	if m.policy.Deploy.Confirm <= 0 {
+		m.trial = nil
+		return time.Time{}
+	}
+	t.tested, t.until = true, now.Add(m.policy.Deploy.Confirm)
+	return t.until
+}
+
+// confirmAt is when the revision is confirmed; zero: not as long as things are as they are. One that does not
+// serve at the end of its time is not.
+func (m *machine) confirmAt() time.Time {
+	if m.trial == nil || m.phase != Ready {
+		return time.Time{}
+	}
+	return m.trial.until
+}
+
+// confirm makes a revision that has been ready the one that stays.
+func (m *machine) confirm(now time.Time) {
+	if m.trial == nil || !m.trial.tested {
+		return
+	}
+	m.trial = nil
+	m.emit(now, Event{Kind: DeployConfirmed, Launch: m.last, Revision: m.revision})
+}
+
+// unfit counts an end that nobody asked for, and says whether the revision before has to come back.
+func (m *machine) unfit() bool {
+	t := m.trial
+	if t == nil {
+		return false
+	}
+	t.count()
+	return !t.tested || t.failures >= loopAfter
+}
+
+// rollBack brings the revision before back. What came of the new one is history.
+func (m *machine) rollBack(now time.Time, cause error) {
+	m.revision, m.policy = m.trial.previous, m.trial.policy
+	m.trial, m.doing, m.history, m.standing = nil, nil, history{}, standing{}
+	m.rolledBack, m.rolledBackAt = cause, now
+	m.emit(now, Event{Kind: RolledBack, Launch: m.last, Revision: m.revision, Cause: cause})
+	m.tellDeploy(fmt.Errorf("%w: %w", ErrRolledBack, cause))
+	m.dismiss(now)
+	m.begin(now)
+}
+
+// prove answers who waits for the first good probes after a switch. Where there are no more probes, readiness was all.
+func (m *machine) prove(now time.Time) {
+	p := m.policy.Probe
+	if !m.proving || p.Enabled && !p.Once && m.current.good < proofs {
+		return
+	}
+	m.proving = false
+	m.emit(now, Event{Kind: DeployProved, Launch: m.current.n, Revision: m.revision})
+	m.tell(untilProved, nil)
+}
