@@ -8,10 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"time"
-)
 
-// patience bounds each single thing that is waited for.
-const patience = 30 * time.Second
+	"github.com/gatewayd/gatewayd/test/bench/figures"
+	"github.com/gatewayd/gatewayd/test/bench/service"
+)
 
 // bench is one run: what it has made, and the columns that it fills.
 type bench struct {
@@ -30,19 +30,19 @@ func setUp(ctx context.Context, o options) (*bench, error) {
 	if err := os.MkdirAll(cache, 0o700); err != nil {
 		return nil, err
 	}
-	b := &bench{units: filepath.Join(os.Getenv("XDG_RUNTIME_DIR"), "systemd", "user")}
-	if b.dir, err = os.MkdirTemp(cache, prefix); err != nil {
+	b := &bench{units: service.Directory()}
+	if b.dir, err = os.MkdirTemp(cache, service.Prefix); err != nil {
 		return nil, err
 	}
 	if err := b.define(ctx, o.binary); err != nil {
 		return b, err
 	}
 	for _, c := range b.columns {
-		if err := c.write(b.units); err != nil {
+		if err := c.Write(b.units); err != nil {
 			return b, err
 		}
 	}
-	_, err = systemctl(ctx, "daemon-reload")
+	_, err = service.Systemctl(ctx, "daemon-reload")
 	return b, err
 }
 
@@ -53,7 +53,7 @@ func (b *bench) define(ctx context.Context, binary string) error {
 		if err := os.Mkdir(trees[i], 0o755); err != nil {
 			return err
 		}
-		if err := copyFile(binary, filepath.Join(trees[i], "gatewayd")); err != nil {
+		if err := service.Stage(binary, filepath.Join(trees[i], "gatewayd")); err != nil {
 			return err
 		}
 	}
@@ -65,17 +65,9 @@ func (b *bench) define(ctx context.Context, binary string) error {
 	if err != nil {
 		return err
 	}
-	quiet.Name, quiet.idleOnly = "gatewayd without a probe", true
+	quiet.Figures.Name, quiet.idleOnly = "gatewayd without a probe", true
 	b.columns = []*column{bare(binary, "127.0.0.1:18091"), podman(trees[1], "127.0.0.1:18092"), watched, quiet}
 	return nil
-}
-
-func copyFile(source, dest string) error {
-	binary, err := os.ReadFile(source)
-	if err != nil {
-		return fmt.Errorf("stage example gateway: %w", err)
-	}
-	return os.WriteFile(dest, binary, 0o755)
 }
 
 // try runs each column once, unmeasured: caches are warm for all afterwards, and
@@ -95,8 +87,8 @@ func (b *bench) try(ctx context.Context) {
 
 // once starts and stops c.
 func (c *column) once(ctx context.Context) error {
-	_, err := c.start(ctx)
-	return errors.Join(err, c.stop(ctx))
+	_, err := c.Unit.Start(ctx)
+	return errors.Join(err, c.Stop(ctx))
 }
 
 // round takes one start and one restart of each column, each alone.
@@ -106,27 +98,27 @@ func (b *bench) round(ctx context.Context) error {
 			continue
 		}
 		if err := c.sample(ctx); err != nil {
-			return fmt.Errorf("measure %s: %w", c.Name, err)
+			return fmt.Errorf("measure %s: %w", c.Figures.Name, err)
 		}
 	}
 	return nil
 }
 
 func (c *column) sample(ctx context.Context) (err error) {
-	defer func() { err = errors.Join(err, c.stop(ctx)) }()
-	started, err := c.start(ctx)
+	defer func() { err = errors.Join(err, c.Stop(ctx)) }()
+	started, err := c.Unit.Start(ctx)
 	if err != nil {
 		return err
 	}
 	// Longer than gatewayd's reset_after, the same for all.
-	if err := pause(ctx, 1500*time.Millisecond); err != nil {
+	if err := service.Pause(ctx, 1500*time.Millisecond); err != nil {
 		return err
 	}
-	restarted, err := c.kill(ctx)
+	killed, err := c.Kill(ctx)
 	if err != nil {
 		return err
 	}
-	c.Start, c.Restart = append(c.Start, milliseconds(started)), append(c.Restart, milliseconds(restarted))
+	c.Figures.Start, c.Restart = append(c.Figures.Start, figures.Milliseconds(started)), append(c.Restart, figures.Milliseconds(killed.Took))
 	return nil
 }
 
@@ -135,7 +127,7 @@ func (b *bench) watch(ctx context.Context, d time.Duration) (err error) {
 	var running []*column
 	defer func() {
 		for _, c := range running {
-			err = errors.Join(err, c.stop(ctx))
+			err = errors.Join(err, c.Stop(ctx))
 		}
 	}()
 	for _, c := range b.columns {
@@ -143,26 +135,26 @@ func (b *bench) watch(ctx context.Context, d time.Duration) (err error) {
 			continue
 		}
 		running = append(running, c)
-		if _, err := c.start(ctx); err != nil {
-			return fmt.Errorf("start %s: %w", c.Name, err)
+		if _, err := c.Unit.Start(ctx); err != nil {
+			return fmt.Errorf("start %s: %w", c.Figures.Name, err)
 		}
 	}
 	// What a start leaves to do is no idleness.
-	if err := pause(ctx, 5*time.Second); err != nil {
+	if err := service.Pause(ctx, 5*time.Second); err != nil {
 		return err
 	}
-	before := make([]usage, len(running))
+	before := make([]service.Usage, len(running))
 	for i, c := range running {
-		if before[i], err = c.usage(ctx); err != nil {
+		if before[i], err = c.Supervisor(ctx); err != nil {
 			return err
 		}
 	}
 	began := time.Now()
-	if err := pause(ctx, d); err != nil {
+	if err := service.Pause(ctx, d); err != nil {
 		return err
 	}
 	for i, c := range running {
-		after, err := c.usage(ctx)
+		after, err := c.Supervisor(ctx)
 		if err != nil {
 			return err
 		}
@@ -171,11 +163,13 @@ func (b *bench) watch(ctx context.Context, d time.Duration) (err error) {
 	return nil
 }
 
-func pause(ctx context.Context, d time.Duration) error {
-	select {
-	case <-time.After(d):
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// cleanUp stops every unit and removes all that setUp has made.
+func (b *bench) cleanUp(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	var errs []error
+	for _, c := range b.columns {
+		errs = append(errs, c.Stop(ctx), c.Remove(b.units))
 	}
+	_, err := service.Systemctl(ctx, "daemon-reload")
+	return errors.Join(append(errs, err, os.RemoveAll(b.dir))...)
 }

@@ -7,7 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gatewayd/gatewayd/test/bench/figures"
 	"github.com/gatewayd/gatewayd/test/bench/machine"
+	"github.com/gatewayd/gatewayd/test/bench/service"
 )
 
 // Result is all that a run measured. With -json it is printed as it is.
@@ -37,13 +39,13 @@ type Idle struct {
 	WatchedFor float64  `json:"watched_seconds"`
 }
 
-func idleness(before, after usage, d time.Duration) *Idle {
+func idleness(before, after service.Usage, d time.Duration) *Idle {
 	return &Idle{
-		Processes:  after.processes,
-		PSS:        after.pss,
-		RSS:        after.rss,
-		CPUPerHour: (after.cpu - before.cpu).Seconds() / d.Hours(),
-		WakeUps:    float64(after.switches-before.switches) / d.Seconds(),
+		Processes:  after.Processes,
+		PSS:        after.PSS,
+		RSS:        after.RSS,
+		CPUPerHour: (after.CPU - before.CPU).Seconds() / d.Hours(),
+		WakeUps:    float64(after.Switches-before.Switches) / d.Seconds(),
 		WatchedFor: d.Seconds(),
 	}
 }
@@ -87,7 +89,7 @@ func (r Result) notes(b *strings.Builder) {
 	podman, ours := r.column(keyPodman), r.column(keyGatewayd)
 	if len(podman.Restart) > 0 && len(ours.Restart) > 0 {
 		fmt.Fprintf(b, " podman takes %.1f × as long as gatewayd to start and %.1f × to restart.",
-			median(podman.Start)/median(ours.Start), median(podman.Restart)/median(ours.Restart))
+			figures.Median(podman.Start)/figures.Median(ours.Start), figures.Median(podman.Restart)/figures.Median(ours.Restart))
 	}
 	if ours.Idle != nil {
 		fmt.Fprintf(b, "\nIdle: watched for %.0f s, gatewayd with an HTTP probe each second", ours.Idle.WatchedFor)
@@ -115,9 +117,9 @@ func times(samples, bare []float64) string {
 	if len(samples) == 0 {
 		return "–"
 	}
-	text := fmt.Sprintf("%.0f ms (%.0f–%.0f)", median(samples), slices.Min(samples), slices.Max(samples))
+	text := fmt.Sprintf("%.0f ms (%.0f–%.0f)", figures.Median(samples), slices.Min(samples), slices.Max(samples))
 	if len(bare) > 0 && &samples[0] != &bare[0] {
-		text += fmt.Sprintf(", %.1f ×", median(samples)/median(bare))
+		text += fmt.Sprintf(", %.1f ×", figures.Median(samples)/figures.Median(bare))
 	}
 	return text
 }
@@ -138,11 +140,4 @@ func idle(f Figures) string {
 		return "–"
 	}
 	return fmt.Sprintf("%.1f s; %.1f", f.Idle.CPUPerHour, f.Idle.WakeUps)
-}
-
-// median of at least one sample.
-func median(samples []float64) float64 {
-	sorted := slices.Sorted(slices.Values(samples))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

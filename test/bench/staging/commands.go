@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/test/bench/figures"
 )
 
 // commands are what this program does when it re-executes itself: the first few
@@ -41,10 +42,8 @@ func timed(call func() error) error {
 	if err := call(); err != nil {
 		return err
 	}
-	return answer{Call: milliseconds(time.Since(began)), RSS: highWater()}.say()
+	return answer{Call: figures.Milliseconds(time.Since(began)), RSS: highWater()}.say()
 }
-
-func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func own() bundle.IDMap { return bundle.SingleID(os.Getuid(), os.Getgid()) }
 

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/gatewayd/gatewayd/test/bench/figures"
 )
 
 // a sample is what one process took.
@@ -35,12 +37,12 @@ func (b *bench) process(ctx context.Context, argv []string) (sample, error) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: b.as}
 	began := time.Now()
 	err := cmd.Run()
-	s := sample{took: milliseconds(time.Since(began))}
+	s := sample{took: figures.Milliseconds(time.Since(began))}
 	if err != nil {
 		return s, errors.Join(ctx.Err(), b.complaint(argv[0], stderr.String(), err))
 	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.cpu = milliseconds(time.Duration(usage.Utime.Nano() + usage.Stime.Nano()))
+		s.cpu = figures.Milliseconds(time.Duration(usage.Utime.Nano() + usage.Stime.Nano()))
 		s.rss = usage.Maxrss << 10
 	}
 	if ours && stdout.Len() > 0 {

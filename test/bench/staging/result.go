@@ -3,6 +3,7 @@ package main
 import (
 	"slices"
 
+	"github.com/gatewayd/gatewayd/test/bench/figures"
 	"github.com/gatewayd/gatewayd/test/bench/machine"
 )
 
@@ -20,14 +21,14 @@ type Result struct {
 
 // Measure is one thing that was done with one tree.
 type Measure struct {
-	Key     string   `json:"key"`
-	Tree    string   `json:"tree"`
-	Entries int64    `json:"entries"`
-	What    string   `json:"what"`
-	Cache   string   `json:"cache"`
-	Inside  bool     `json:"inside,omitempty"` // what counts is the call, not the process
-	Series  []Series `json:"series"`           // the first is ours
-	Goals   []Goal   `json:"goals,omitempty"`
+	Key     string         `json:"key"`
+	Tree    string         `json:"tree"`
+	Entries int64          `json:"entries"`
+	What    string         `json:"what"`
+	Cache   string         `json:"cache"`
+	Inside  bool           `json:"inside,omitempty"` // what counts is the call, not the process
+	Series  []Series       `json:"series"`           // the first is ours
+	Goals   []figures.Goal `json:"goals,omitempty"`
 	goals   []goal
 }
 
@@ -72,7 +73,7 @@ func (m *Measure) ours() (ms float64, ok bool) {
 	if len(samples) == 0 {
 		return 0, false
 	}
-	return median(samples), true
+	return figures.Median(samples), true
 }
 
 // ratio is how many times as long as ours a peer takes.
@@ -81,7 +82,7 @@ func (m *Measure) ratio(peer int) (float64, bool) {
 	if !ok || len(m.Series) < peer+2 || len(m.Series[peer+1].Process) == 0 {
 		return 0, false
 	}
-	return median(m.Series[peer+1].Process) / ours, true
+	return figures.Median(m.Series[peer+1].Process) / ours, true
 }
 
 func (r *Result) find(key, cache string) (*Measure, bool) {
@@ -90,11 +91,4 @@ func (r *Result) find(key, cache string) (*Measure, bool) {
 		return nil, false
 	}
 	return &r.Measures[i], true
-}
-
-// median of at least one sample.
-func median(samples []float64) float64 {
-	sorted := slices.Sorted(slices.Values(samples))
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }

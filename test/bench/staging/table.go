@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/gatewayd/gatewayd/test/bench/figures"
 )
 
 // WriteMarkdown writes the table, a line for each contender that ours are beside,
@@ -58,21 +60,21 @@ func (m *Measure) cell(s Series, floor int64) string {
 		return "–"
 	}
 	if m.Inside {
-		return fmt.Sprintf("%s; as a process %s", span(s.Call), duration(median(s.Process)))
+		return fmt.Sprintf("%s; as a process %s", span(s.Call), duration(figures.Median(s.Process)))
 	}
 	text := span(s.Process)
 	if rss := s.memory(floor); rss > 0 {
 		text += fmt.Sprintf(", %.0f MB", float64(rss)/1e6)
 	}
-	if ms := median(s.Process); ms < 20 && len(s.Call) > 0 {
-		text += "; the call " + duration(median(s.Call))
+	if ms := figures.Median(s.Process); ms < 20 && len(s.Call) > 0 {
+		text += "; the call " + duration(figures.Median(s.Call))
 	}
 	return text
 }
 
 // span is a median and its range.
 func span(samples []float64) string {
-	return fmt.Sprintf("%s (%s–%s)", duration(median(samples)), number(slices.Min(samples)), number(slices.Max(samples)))
+	return fmt.Sprintf("%s (%s–%s)", duration(figures.Median(samples)), number(slices.Min(samples)), number(slices.Max(samples)))
 }
 
 func duration(ms float64) string { return number(ms) + " ms" }

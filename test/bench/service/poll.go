@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bytes"
@@ -13,9 +13,9 @@ import (
 // rare enough to leave the processors to those who are measured.
 const spacing = 200 * time.Microsecond
 
-// answers returns when the gateway at address has answered, asking on a new
+// Answers returns when the gateway at address has answered, asking on a new
 // connection each time.
-func answers(ctx context.Context, address string) error {
+func Answers(ctx context.Context, address string) error {
 	for {
 		err := ask(address)
 		if err == nil {

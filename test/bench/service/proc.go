@@ -1,4 +1,4 @@
-package main
+package service
 
 import (
 	"bufio"
@@ -15,39 +15,59 @@ import (
 	"time"
 )
 
-// usage is what the supervisor of a unit holds and has used, summed over its
-// processes.
-type usage struct {
-	processes []string // names
-	pss, rss  uint64   // bytes
-	cpu       time.Duration
-	switches  uint64 // voluntary: each is a wait that something ended
+// Usage is what some processes hold and have used.
+type Usage struct {
+	Processes []string // names
+	PSS, RSS  uint64   // bytes
+	CPU       time.Duration
+	Switches  uint64 // voluntary: each is a wait that something ended
 }
 
-// usage looks at the supervisor of the column's gateway.
-func (c *column) usage(ctx context.Context) (usage, error) {
-	pids, err := c.supervisor(ctx)
+// Supervisor looks at all processes of the unit but the gateway.
+func (u *Unit) Supervisor(ctx context.Context) (Usage, error) {
+	pids, err := u.supervisor(ctx)
 	if err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
-	var sum usage
+	return u.sum(pids)
+}
+
+// All looks at all processes of the unit, those of every launch included.
+func (u *Unit) All(ctx context.Context) (Usage, error) {
+	cgroup, err := u.cgroup(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	pids, err := processes(cgroup)
+	if err != nil {
+		return Usage{}, err
+	}
+	return u.sum(pids)
+}
+
+func (u *Unit) sum(pids []int) (sum Usage, err error) {
 	for _, pid := range pids {
-		if err := sum.add(pid); err != nil {
-			return sum, fmt.Errorf("look at process %d of %s: %w", pid, c.unit, err)
+		if err := sum.Add(pid); err != nil {
+			return sum, fmt.Errorf("look at process %d of %s: %w", pid, u.Name, err)
 		}
 	}
 	return sum, nil
 }
 
+func (u *Unit) cgroup(ctx context.Context) (string, error) {
+	path, err := Systemctl(ctx, "show", "--property=ControlGroup", "--value", u.Name)
+	return "/sys/fs/cgroup" + strings.TrimSpace(path), err
+}
+
 // supervisor lists the processes of the unit but the gateway. They are in the
 // unit's cgroup, and in the gateway's: podman moves itself and all it starts
 // into a scope of its own where it does not own the unit's cgroup.
-func (c *column) supervisor(ctx context.Context) ([]int, error) {
-	unit, err := systemctl(ctx, "show", "--property=ControlGroup", "--value", c.unit)
+func (u *Unit) supervisor(ctx context.Context) ([]int, error) {
+	unit, err := u.cgroup(ctx)
 	if err != nil {
 		return nil, err
 	}
-	gateway, err := gatewayPid(c.address)
+	gateway, err := gatewayPid(u.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -57,8 +77,8 @@ func (c *column) supervisor(ctx context.Context) ([]int, error) {
 	}
 	var pids []int
 	// "0::/path" of cgroups(7), read as "0" and ":/path".
-	for _, cgroup := range []string{strings.TrimSpace(unit), strings.TrimPrefix(of["0"], ":")} {
-		found, err := processes("/sys/fs/cgroup" + cgroup)
+	for _, cgroup := range []string{unit, "/sys/fs/cgroup" + strings.TrimPrefix(of["0"], ":")} {
+		found, err := processes(cgroup)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue // a unit whose processes have all left has none
 		}
@@ -67,7 +87,7 @@ func (c *column) supervisor(ctx context.Context) ([]int, error) {
 		}
 		pids = append(pids, found...)
 	}
-	pids = slices.DeleteFunc(pids, func(pid int) bool { return isGateway(pid, c.address) })
+	pids = slices.DeleteFunc(pids, func(pid int) bool { return isGateway(pid, u.Address) })
 	slices.Sort(pids)
 	return slices.Compact(pids), nil
 }
@@ -112,7 +132,8 @@ func gatewayPid(address string) (int, error) {
 	return 0, fmt.Errorf("find the gateway on %s: no such process", address)
 }
 
-func (u *usage) add(pid int) error {
+// Add adds a process.
+func (u *Usage) Add(pid int) error {
 	dir := fmt.Sprintf("/proc/%d", pid)
 	status, err := fields(dir + "/status")
 	if err != nil {
@@ -122,9 +143,9 @@ func (u *usage) add(pid int) error {
 	if err != nil {
 		return err
 	}
-	u.processes = append(u.processes, status["Name"])
-	u.rss += kilobytes(status["VmRSS"])
-	u.pss += kilobytes(rollup["Pss"])
+	u.Processes = append(u.Processes, status["Name"])
+	u.RSS += kilobytes(status["VmRSS"])
+	u.PSS += kilobytes(rollup["Pss"])
 	tasks, err := filepath.Glob(dir + "/task/*")
 	if err != nil {
 		return err
@@ -139,7 +160,7 @@ func (u *usage) add(pid int) error {
 
 // addThread reads the time on a processor from schedstat, which counts
 // nanoseconds; stat counts ticks of ten milliseconds, longer than an idle second.
-func (u *usage) addThread(dir string) error {
+func (u *Usage) addThread(dir string) error {
 	text, err := os.ReadFile(dir + "/schedstat")
 	if err != nil {
 		return err
@@ -157,8 +178,8 @@ func (u *usage) addThread(dir string) error {
 	if err != nil {
 		return err
 	}
-	u.cpu += time.Duration(ran)
-	u.switches += switches
+	u.CPU += time.Duration(ran)
+	u.Switches += switches
 	return nil
 }
 
