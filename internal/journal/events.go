@@ -49,6 +49,8 @@ var events = []struct{ name, id string }{
 	{"launch-draining", "7991fe48601a42bdb8499ba12df01477"},
 	{"launch-drained", "aad360b26d594ddba41ab53aecffe0ac"},
 	{"steering-failed", "1750a7863d9d47fe9c6451edacac4a5c"},
+	{"rescued", "00691ed31ec29505d74b10cab9270700"},
+	{"proxy", "8198fa02748ca2d6c33a152828471d3b"},
 }
 
 // MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""

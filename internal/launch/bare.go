@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/gatewayd/gatewayd/internal/inside"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -41,6 +42,14 @@ func (la *launch) prepareBare() error {
 		// forked; and it ends with gatewayd, as a container's init does by
 		// its cgroup or the sweep.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
+	}
+	if err := la.openPassed(); err != nil {
+		return err
+	}
+	if len(la.passed) > 0 {
+		// By way of ourselves: LISTEN_PID must be the pid of the program.
+		cmd.Path, cmd.Args = "/proc/self/exe", append([]string{"gatewayd", "init", inside.Separator, program}, cmd.Args[1:]...)
+		cmd.ExtraFiles, la.passed = la.passed, nil
 	}
 	la.inLeaf(cmd)
 	la.work = &bare{cmd: cmd, output: la.output}
@@ -76,6 +85,7 @@ func inRoot(path string) string {
 func (b *bare) start(_ context.Context) (*runtime.Process, error) {
 	err := b.cmd.Start()
 	b.output.Release()
+	b.closePassed()
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", b.cmd.Path, err)
 	}
@@ -101,6 +111,14 @@ func (b *bare) kill(process *runtime.Process) error {
 	return process.Signal(syscall.SIGKILL)
 }
 
-func (b *bare) remove(context.Context) error { return nil }
+func (b *bare) remove(context.Context) error {
+	b.closePassed()
+	return nil
+}
+
+func (b *bare) closePassed() {
+	closePassed(b.cmd.ExtraFiles)
+	b.cmd.ExtraFiles = nil
+}
 
 func (b *bare) words() string { return "" }

@@ -21,6 +21,7 @@ func (la *launch) clean(ctx context.Context) error {
 		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
 	}
 	la.host.children.drop(la)
+	la.releasePorts()
 	la.closeEnds()
 	errs := []error{
 		bundle.ScrubConfig(la.dir),
@@ -59,6 +60,7 @@ func (la *launch) end(ctx context.Context) error {
 
 // closeEnds gives up our ends of what the program was connected to.
 func (la *launch) closeEnds() {
+	closePassed(la.passed)
 	if la.output != nil {
 		done, cancel := context.WithCancel(context.Background())
 		cancel() // await has waited for the last words; what never ran has none

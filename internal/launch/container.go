@@ -67,6 +67,8 @@ func (la *launch) create(ctx context.Context) error {
 	if work.created, err = la.createIn(ctx, r); err != nil {
 		return held(err)
 	}
+	closePassed(la.passed)
+	la.passed = nil
 	la.watch(work.created.Process())
 	if err := la.record(); err != nil {
 		return err
@@ -80,6 +82,10 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 	options := runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	}
+	if err := la.openPassed(); err != nil {
+		return nil, err
+	}
+	options.ExtraFiles = la.passed
 	if err := la.granted(r); err != nil {
 		return nil, permanent(err)
 	}
@@ -171,15 +177,15 @@ func (la *launch) plan() (bundle.Plan, error) {
 	if err != nil {
 		return bundle.Plan{}, err
 	}
-	seccomp, err := seccompProfile(g.Isolation.Seccomp)
+	profile, err := la.seccomp()
 	if err != nil {
 		return bundle.Plan{}, err
 	}
 	plan := bundle.Plan{
 		ID: la.id, Rootfs: la.staged.Root, Overlay: la.staged.Overlay, Hostname: g.Name,
-		Args: g.Command, Cwd: g.Workdir, Env: la.environment(),
+		Args: la.command(), Cwd: g.Workdir, Env: la.environment(),
 		Mounts: mounts, IDs: ids, InNamespace: la.within(),
-		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: seccomp,
+		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: profile,
 	}
 	if la.leaf != nil {
 		plan.CgroupsPath = la.leaf.Path()
@@ -191,15 +197,4 @@ func (la *launch) plan() (bundle.Plan, error) {
 		plan.Init = la.host.Self
 	}
 	return plan, nil
-}
-
-func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
-	switch name {
-	case "default":
-		return bundle.DefaultSeccomp()
-	case "unconfined":
-		return nil, nil //nolint:nilnil // no profile and no fault is what was asked for
-	default:
-		return bundle.LoadSeccomp(name)
-	}
 }

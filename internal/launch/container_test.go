@@ -108,7 +108,7 @@ func suiteEnvironment(t *testing.T, b *bench) {
 	got := b.output(g)
 	got = slices.DeleteFunc(got, func(line string) bool { return strings.HasPrefix(line, "HOME=") }) // of runc
 	slices.Sort(got)
-	want := []string{"EMPTY=", "LOG=info", "PASSED=on", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TOKEN=secret"}
+	want := []string{"EMPTY=", "GATEWAYD_LAUNCH=1", "LOG=info", "PASSED=on", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TOKEN=secret"}
 	if !slices.Equal(got, want) {
 		t.Errorf("environment = %q, want %q", got, want)
 	}

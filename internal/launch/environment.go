@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -39,7 +40,31 @@ func (la *launch) environment() []string {
 		}
 		env = append(env, "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
 	}
-	return env
+	return append(env, la.listenEnvironment()...)
+}
+
+// listenEnvironment tells the program which launch it is, and where it is to
+// accept connections. LISTEN_PID is that of PID 1 of a container, or ours for a
+// bare program: who starts the program for us puts its own in the place (see
+// package inside).
+func (la *launch) listenEnvironment() []string {
+	env := []string{"GATEWAYD_LAUNCH=" + strconv.Itoa(la.n)}
+	if port := la.port(); port != "" {
+		env = append(env, "PORT="+port)
+	}
+	slots := la.inherited()
+	if len(slots) == 0 {
+		return env
+	}
+	names := make([]string, len(slots))
+	for i, h := range slots {
+		names[i] = h.listen.Name
+	}
+	pid := 1
+	if la.gateway.Isolation.Bare {
+		pid = os.Getpid()
+	}
+	return append(env, "LISTEN_FDS="+strconv.Itoa(len(slots)), "LISTEN_FDNAMES="+strings.Join(names, ":"), "LISTEN_PID="+strconv.Itoa(pid))
 }
 
 func (la *launch) notifyHostDir() string { return filepath.Join(la.dir, "notify") }
@@ -55,6 +80,7 @@ func (la *launch) mounts() ([]bundle.Mount, error) {
 		}
 		mounts = append(mounts, bundle.Mount{Source: source, Target: m.Target, ReadOnly: m.ReadOnly})
 	}
+	mounts = append(mounts, la.socketMounts()...)
 	if la.notify != nil {
 		mounts = append(mounts, bundle.Mount{Source: la.notifyHostDir(), Target: notifyDir, ReadOnly: true})
 	}

@@ -27,6 +27,7 @@ func (la *launch) await(process *runtime.Process, work workload, leaf *runtime.L
 	ctx, cancel := context.WithTimeout(context.Background(), drainTime)
 	defer cancel()
 	_ = output.Close(ctx) // only says who outside still holds a pipe
+	la.releasePorts()
 	return la.exit(process.Status(), work, leaf)
 }
 

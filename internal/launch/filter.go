@@ -1,12 +1,15 @@
 package launch
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/seccomp"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -23,4 +26,42 @@ func (la *launch) openFilter(profile *specs.LinuxSeccomp) error {
 	}
 	la.filter, err = filter.File()
 	return err
+}
+
+// seccomp is the profile of the container: the configured one, less what a
+// listener that the program inherits could be abused for.
+func (la *launch) seccomp() (*specs.LinuxSeccomp, error) {
+	profile, err := seccompProfile(la.gateway.Isolation.Seccomp)
+	if err != nil || len(la.inherited()) == 0 {
+		return profile, err
+	}
+	profile = seccomp.Deny(profile, seccomp.Steering()...)
+	if !la.hasWayOut() || la.gateway.Isolation.AllowConnect {
+		return profile, nil
+	}
+	if profile == nil {
+		return nil, errors.New(`an inherited listener leads out of network = "none", and isolation.seccomp = "unconfined" cannot keep the program from that: ` +
+			`want seccomp = "default", mode = "proxy", or isolation.allow_connect = true, which says that it may`)
+	}
+	return seccomp.Deny(profile, seccomp.WayOut()...), nil
+}
+
+// hasWayOut says whether the program holds a socket of the host's network, while
+// its own is empty. A unix socket leads nowhere.
+func (la *launch) hasWayOut() bool {
+	return la.gateway.Isolation.Network == bundle.NetworkNone && slices.ContainsFunc(la.inherited(), func(h *holding) bool {
+		_, local := isUnix(h.listen.Address)
+		return !local
+	})
+}
+
+func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
+	switch name {
+	case "default":
+		return bundle.DefaultSeccomp()
+	case "unconfined":
+		return nil, nil //nolint:nilnil // no profile and no fault is what was asked for
+	default:
+		return bundle.LoadSeccomp(name)
+	}
 }

@@ -28,6 +28,8 @@ type launch struct {
 	exits  chan supervisor.Exit
 	info   atomic.Pointer[Info]
 	asking asking
+	ports  *ports // of the gateway
+	held   atomic.Pointer[[]*holding]
 
 	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
 
@@ -40,6 +42,8 @@ type launch struct {
 	trying   bool             // this launch is to find out whether overlays work
 	write    journal.Writer
 	output   *journal.Output  // nil before it is opened
+	targets  []target         // where the program listens behind proxies
+	passed   []*os.File       // sockets for the program; nil once it has them
 	notify   *probe.Notify    // nil: the gateway sends no READY=1
 	ask      probe.Probe      // nil: ready when started
 	filter   *os.File         // what exec probes get as inside.FilterFile; nil: there are none
@@ -64,6 +68,8 @@ type Info struct {
 	Digest        string // of the source; "": not taken, or not yet
 	IDs           string // "single" or "range"
 	SourceChanged string // what happened to the source under a live overlay
+
+	Listens []ListenInfo // of a launch that holds its ports, in the order of the configuration
 }
 
 // workload is what runs in a launch: a container, or a bare process.
@@ -80,9 +86,9 @@ type workload interface {
 	words() string
 }
 
-func newLaunch(host *Host, g config.Gateway, n int) *launch {
+func newLaunch(host *Host, ports *ports, g config.Gateway, n int) *launch {
 	la := &launch{
-		host: host, gateway: g, n: n, write: host.Write,
+		host: host, ports: ports, gateway: g, n: n, write: host.Write,
 		turn:   make(chan struct{}, 1),
 		exits:  make(chan supervisor.Exit, 1),
 		asking: newAsking(),
@@ -111,6 +117,7 @@ func (la *launch) start(ctx context.Context) error {
 		return err
 	}
 	la.watch(process)
+	la.behindProxy()
 	return nil
 }
 

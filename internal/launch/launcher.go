@@ -7,15 +7,18 @@ import (
 	"sync"
 	"syscall"
 
+	"go.uber.org/zap"
+
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // Launcher carries out the launches of one gateway. It is the
-// supervisor.Launcher and supervisor.Prober of that gateway.
+// supervisor.Launcher, supervisor.Prober and supervisor.Traffic of that gateway.
 type Launcher struct {
 	host   *Host
+	ports  ports
 	trying bool           // its launches are to find out whether overlays work
 	write  journal.Writer // the host's, unless it is set
 
@@ -40,7 +43,7 @@ const keepCleaned = 8
 
 // NewLauncher returns the Launcher of one gateway, which knows no revision yet.
 func NewLauncher(host *Host) *Launcher {
-	return &Launcher{host: host, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
+	return &Launcher{host: host, ports: ports{host: host}, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
 }
 
 // Define makes a revision of the gateway known, so that Prepare can be asked
@@ -48,24 +51,44 @@ func NewLauncher(host *Host) *Launcher {
 // is known all the same, and Prepare tries again.
 func (l *Launcher) Define(revision string, g config.Gateway) error {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	l.revisions[revision] = g
 	l.newest, l.newestRevision = g, revision
-	return nil
+	l.mu.Unlock()
+	return l.ports.openAll(g.Name, g.Listen)
 }
 
 // Forget makes a revision unknown, unless it is the newest. Launches hold the
-// revision they began with.
+// revision they began with. What no other listens on is closed.
 func (l *Launcher) Forget(revision string) {
 	l.mu.Lock()
-	defer l.mu.Unlock()
 	if revision != l.newestRevision {
 		delete(l.revisions, revision)
 	}
+	l.mu.Unlock()
+	l.prune()
 }
 
-// Close gives up the listeners of a gateway that is removed.
-func (l *Launcher) Close() error { return nil }
+// prune closes the listeners that no known revision and no launch has any more.
+func (l *Launcher) prune() {
+	l.mu.Lock()
+	var wanted []config.Listen
+	for _, g := range l.revisions {
+		wanted = append(wanted, g.Listen...)
+	}
+	l.mu.Unlock()
+	if err := l.ports.prune(wanted); err != nil {
+		l.host.log().Warn("a listener cannot be given up", zap.String("event", "steering-failed"), zap.Error(err))
+	}
+}
+
+// Close gives up the listeners of a gateway that is removed, when its launches
+// are gone.
+func (l *Launcher) Close() error {
+	l.mu.Lock()
+	clear(l.revisions)
+	l.mu.Unlock()
+	return l.ports.prune(nil)
+}
 
 // Prepare stages and creates launch n. On an error the caller owes a Clean.
 func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan supervisor.Exit, error) {
@@ -75,6 +98,9 @@ func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan 
 	}
 	defer la.give()
 	if err := la.prepare(ctx); err != nil {
+		if !errors.Is(err, supervisor.ErrRunning) {
+			la.releasePorts() // the next launch need not wait for Clean to have them
+		}
 		return nil, err
 	}
 	return la.exits, nil
@@ -116,6 +142,7 @@ func (l *Launcher) Clean(ctx context.Context, n int) error {
 	err := l.turn(ctx, n, (*launch).clean)
 	if err == nil {
 		l.forget(n)
+		l.prune()
 	}
 	return err
 }
@@ -149,7 +176,9 @@ func (l *Launcher) Info(n int) Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if la := l.launches[n]; la != nil {
-		return *la.info.Load()
+		info := *la.info.Load()
+		info.Listens = la.listens()
+		return info
 	}
 	for _, c := range l.cleaned {
 		if c.n == n {
@@ -181,7 +210,7 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 	if l.launches[n] != nil {
 		return nil, fmt.Errorf("prepare launch %d: it exists already", n)
 	}
-	la := newLaunch(l.host, g, n)
+	la := newLaunch(l.host, &l.ports, g, n)
 	la.trying = l.trying
 	if l.write != nil {
 		la.write = l.write

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"syscall"
 	"testing"
@@ -35,7 +36,7 @@ func TestInfoOfCleanedLaunches(t *testing.T) {
 			want = before
 			want.Pid, want.Cleaned = 0, true // the pid may be another's by now
 		}
-		if got := l.Info(i + 1); got != want {
+		if got := l.Info(i + 1); !reflect.DeepEqual(got, want) {
 			t.Errorf("launch %d was %+v, and is told as %+v", i+1, before, got)
 		}
 	}

@@ -2,7 +2,9 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,9 +19,9 @@ func (la *launch) openProbe() error {
 	p := la.gateway.Ready.Probe
 	switch p.Kind {
 	case config.ProbeHTTP:
-		la.ask = probe.HTTP(p.URL)
+		la.ask = probe.HTTP(p.URL, la.probedDial())
 	case config.ProbeTCP:
-		la.ask = probe.TCP(p.URL)
+		la.ask = probe.TCP(p.URL, la.probedDial())
 	case config.ProbeUnix:
 		la.ask = probe.Unix(la.root, p.URL)
 	case config.ProbeExec:
@@ -28,6 +30,23 @@ func (la *launch) openProbe() error {
 		return la.openNotify()
 	}
 	return nil
+}
+
+// probedDial is how the probe comes to this launch and no other, by the address
+// that clients use; nil: as the probe says.
+func (la *launch) probedDial() probe.Dial {
+	l, ok := la.gateway.ProbedListen()
+	if !ok {
+		return nil
+	}
+	return func(ctx context.Context) (net.Conn, error) {
+		for _, h := range la.holdings() {
+			if h.listen.Name == l.Name {
+				return h.dial(ctx, la.n)
+			}
+		}
+		return nil, errors.New("the launch has ended")
+	}
 }
 
 // askInside is the probe by a program that runs inside. Where that exits by
@@ -56,6 +75,7 @@ func (la *launch) probe(ctx context.Context) error {
 	defer la.host.children.hold()()
 	kills := oomKills(la.leaf)
 	if err := la.ask(ctx); err != nil {
+		la.mendPorts()
 		return err
 	}
 	la.survived.Store(kills)

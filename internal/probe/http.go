@@ -18,13 +18,16 @@ const maxHeader = 64 << 10
 // 3xx is good. Each probe is a connection of its own, without a proxy, without
 // following redirects (they could lead elsewhere), and without verifying a
 // certificate: the question is whether it works, not who it is.
-func HTTP(rawURL string) Probe {
+//
+// dial connects in place of what the URL names, which then only says what to ask
+// for; nil: the URL's host and port.
+func HTTP(rawURL string, dial Dial) Probe {
 	target, err := url.Parse(rawURL)
 	if err != nil {
 		return func(context.Context) error { return fmt.Errorf("probe: %w", err) }
 	}
 	name := "GET " + target.Redacted()
-	client := newClient()
+	client := newClient(dial)
 	return func(ctx context.Context) error {
 		if err := get(ctx, client, target); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -33,9 +36,10 @@ func HTTP(rawURL string) Probe {
 	}
 }
 
-func newClient() *http.Client {
+func newClient(dial Dial) *http.Client {
 	return &http.Client{
 		Transport: &http.Transport{
+			DialContext:            dial.forHTTP(),
 			DisableKeepAlives:      true,
 			DisableCompression:     true,
 			MaxResponseHeaderBytes: maxHeader,

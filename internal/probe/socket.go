@@ -3,17 +3,17 @@ package probe
 import (
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// TCP returns the probe that connects to host:port. Nothing is sent.
-func TCP(address string) Probe {
+// TCP returns the probe that connects to host:port, or by dial where that is not
+// nil. Nothing is sent.
+func TCP(address string, dial Dial) Probe {
 	return func(ctx context.Context) error {
-		return connect(ctx, "tcp", address, "connect to tcp://"+address)
+		return connect(ctx, dial.orTo("tcp", address), "connect to tcp://"+address)
 	}
 }
 
@@ -27,29 +27,29 @@ func Unix(root func() (string, error), path string) Probe {
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		socket, err := openBeneath(dir, path)
+		socket, err := OpenBeneath(dir, path)
 		if err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		defer socket.Close()
-		return connect(ctx, "unix", fmt.Sprintf("/proc/self/fd/%d", socket.Fd()), name)
+		return connect(ctx, Dial(nil).orTo("unix", fmt.Sprintf("/proc/self/fd/%d", socket.Fd())), name)
 	}
 }
 
-func connect(ctx context.Context, network, address, name string) error {
+func connect(ctx context.Context, dial Dial, name string) error {
 	began := time.Now()
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
+	conn, err := dial(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, plain(ctx, began, err))
 	}
 	return conn.Close()
 }
 
-// openBeneath pins the object that path means within dir. The gateway owns
+// OpenBeneath pins the object that path means within dir. The gateway owns
 // everything there: a symbolic link to /run/user/1000/bus, put in place of the
 // socket, must end within dir and not at the host's bus. What is connected to
 // then is the object that was pinned.
-func openBeneath(dir, path string) (*os.File, error) {
+func OpenBeneath(dir, path string) (*os.File, error) {
 	root, err := unix.Open(dir, unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return nil, &os.PathError{Op: "open", Path: dir, Err: err}

@@ -1,9 +1,12 @@
 package probe
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,12 +17,12 @@ func TestTCP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := TCP(l.Addr().String())(soon(t)); err != nil {
+	if err := TCP(l.Addr().String(), nil)(soon(t)); err != nil {
 		t.Error(err)
 	}
 	l.Close()
 	want := "connect to tcp://" + l.Addr().String() + ": connection refused"
-	if err := TCP(l.Addr().String())(soon(t)); err == nil || err.Error() != want {
+	if err := TCP(l.Addr().String(), nil)(soon(t)); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }
@@ -97,5 +100,28 @@ func TestUnixWithoutListener(t *testing.T) {
 	gone := errors.New("launch 3 has ended")
 	if err := Unix(func() (string, error) { return "", gone }, "/file")(soon(t)); !errors.Is(err, gone) {
 		t.Error(err)
+	}
+}
+
+// Where a dial is given, what the URL names is not connected to.
+func TestDialInPlaceOfTheURL(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Host != "192.0.2.1:80" {
+			w.WriteHeader(http.StatusTeapot)
+		}
+	}))
+	defer s.Close()
+	dial := func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
+	}
+	for name, probe := range map[string]Probe{"http": HTTP("http://192.0.2.1:80/", dial), "tcp": TCP("192.0.2.1:80", dial)} {
+		if err := probe(soon(t)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	nobody := func(context.Context) (net.Conn, error) { return nil, errors.New("the launch has ended") }
+	want := "GET " + s.URL + ": the launch has ended"
+	if err := HTTP(s.URL, nobody)(soon(t)); err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }

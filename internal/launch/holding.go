@@ -1,0 +1,152 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+
+	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// holding is what a launch has of a port: a slot that its program accepts on, or
+// a place behind the proxy.
+type holding struct {
+	*port
+	slot   *listen.Slot // nil: behind the proxy
+	target target       // behind the proxy: where the program listens
+}
+
+// takePorts gives the launch its part of each port of its gateway, in the order
+// of the configuration.
+func (la *launch) takePorts(ctx context.Context) error {
+	var held []*holding
+	defer func() { la.held.Store(&held) }()
+	for _, l := range la.gateway.Listen {
+		port, err := la.ports.hold(ctx, l)
+		if err != nil {
+			return permanent(err)
+		}
+		h := &holding{port: port}
+		held = append(held, h)
+		if err := la.take1(ctx, h); err != nil {
+			return fmt.Errorf("listen %s: %w", l.Name, err)
+		}
+	}
+	return nil
+}
+
+// take1 gets what is the launch's own.
+func (la *launch) take1(ctx context.Context, h *holding) (err error) {
+	if h.proxy == nil {
+		h.slot, err = h.Take(ctx)
+		return err
+	}
+	h.target, err = la.makeTarget(h.listen.To)
+	return err
+}
+
+// holdings are none before takePorts. They may be asked for beside the launch's
+// other methods.
+func (la *launch) holdings() []*holding {
+	if held := la.held.Load(); held != nil {
+		return *held
+	}
+	return nil
+}
+
+// inherited are those of the sockets that the program gets as descriptors 3, 4, …
+func (la *launch) inherited() []*holding {
+	var slots []*holding
+	for _, h := range la.holdings() {
+		if h.slot != nil {
+			slots = append(slots, h)
+		}
+	}
+	return slots
+}
+
+// openPassed makes the copies that the program inherits.
+func (la *launch) openPassed() error {
+	for _, h := range la.inherited() {
+		file, err := h.slot.File()
+		if err != nil {
+			return fmt.Errorf("listen %s: copy the socket: %w", h.listen.Name, err)
+		}
+		la.passed = append(la.passed, file)
+	}
+	return nil
+}
+
+// closePassed gives our copies up, once the program has its own or never will.
+func closePassed(files []*os.File) {
+	for _, file := range files {
+		_ = file.Close()
+	}
+}
+
+// behindProxy lets the proxies connect to the program, which may listen from now on.
+func (la *launch) behindProxy() {
+	for _, h := range la.holdings() {
+		if h.proxy != nil {
+			h.proxy.Add(la.n, h.target.dial)
+		}
+	}
+}
+
+// releasePorts gives back what the launch had of the ports, when nothing of it
+// can use that any more. A second call does nothing.
+func (la *launch) releasePorts() {
+	held := la.held.Swap(nil)
+	if held == nil {
+		return
+	}
+	for _, h := range *held {
+		if h.slot != nil {
+			h.slot.Release()
+		}
+		if h.proxy != nil {
+			h.proxy.Remove(la.n)
+		}
+		la.ports.release(h.port)
+		la.ports.mend(h.port)
+	}
+}
+
+// mendPorts has a look at what the program may have done to its slots.
+func (la *launch) mendPorts() {
+	for _, h := range la.holdings() {
+		la.ports.mend(h.port)
+	}
+}
+
+// steer gives the launch share percent of the new connections of the port.
+func (h *holding) steer(n, share int) error {
+	if h.slot == nil {
+		h.proxy.Switch(n, share)
+		return nil
+	}
+	return h.Steer(h.slot, share)
+}
+
+// inFlight counts the connections that the launch has here.
+func (h *holding) inFlight(n int) (int, error) {
+	if h.slot == nil {
+		return h.proxy.InFlight(n), nil
+	}
+	count, err := h.slot.InFlight()
+	if errors.Is(err, listen.ErrShared) {
+		return 0, fmt.Errorf("%w: %w", supervisor.ErrUncounted, err)
+	}
+	return count, err
+}
+
+// dial connects to the launch as a client does.
+func (h *holding) dial(ctx context.Context, n int) (net.Conn, error) {
+	if h.slot == nil {
+		return h.proxy.Dial(ctx, n)
+	}
+	return h.slot.Dial(ctx)
+}

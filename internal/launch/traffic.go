@@ -1,0 +1,104 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// Switch gives launch n share percent of the new connections of all its ports, in
+// the order of the configuration. It goes on after an error. A launch that is
+// gone has none anyway.
+func (l *Launcher) Switch(n, share int) error {
+	la := l.find(n)
+	if la == nil && share == 0 {
+		return nil
+	}
+	if la == nil {
+		return fmt.Errorf("steer connections to launch %d: it is gone", n)
+	}
+	var errs []error
+	for _, h := range la.holdings() {
+		if err := h.steer(n, share); err != nil {
+			errs = append(errs, fmt.Errorf("steer connections of listen %s to launch %d: %w", h.listen.Name, n, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// InFlight counts the connections that launch n has on all its ports, accepted
+// or waiting for it. The error is supervisor.ErrUncounted where one of them
+// cannot tell, or where there is none.
+func (l *Launcher) InFlight(_ context.Context, n int) (int, error) {
+	la := l.find(n)
+	if la == nil {
+		return 0, nil
+	}
+	if len(la.gateway.Listen) == 0 {
+		return 0, fmt.Errorf("count connections of launch %d: %w: it has no listen", n, supervisor.ErrUncounted)
+	}
+	total := 0
+	for _, h := range la.holdings() {
+		count, err := h.inFlight(n)
+		if err != nil {
+			return 0, fmt.Errorf("count connections of listen %s: %w", h.listen.Name, err)
+		}
+		total += count
+	}
+	return total, nil
+}
+
+// ListenInfo is what status tells of a port.
+type ListenInfo struct {
+	Name, Address, Mode string
+	Kind                listen.Kind
+	Why                 string // why there are no slots, and what that costs
+
+	Slot     int   // of the launch; -1: none
+	InFlight int   // connections of the launch, or of the port; -1: unknown
+	Waiting  int   // for a launch that serves, or in the queue of the one that does
+	Rescued  int64 // from the queues of launches that ended
+	Accepted int64 // by the proxy so far
+	Refused  int64 // by the proxy, since nothing served for too long
+}
+
+// Listens tells of all ports of the gateway, whether a launch has them or not.
+func (l *Launcher) Listens() []ListenInfo {
+	var infos []ListenInfo
+	for _, p := range l.ports.all() {
+		infos = append(infos, p.info())
+	}
+	return infos
+}
+
+func (p *port) info() ListenInfo {
+	i := ListenInfo{
+		Name: p.listen.Name, Address: p.listen.Address, Mode: p.listen.Mode,
+		Kind: p.Kind(), Why: p.Why(), Slot: -1, InFlight: -1, Waiting: p.Waiting(), Rescued: p.Rescued(),
+	}
+	if p.proxy != nil {
+		stats := p.proxy.Stats()
+		i.InFlight, i.Waiting, i.Accepted, i.Refused = stats.InFlight, stats.Parked, stats.Accepted, stats.Refused
+	}
+	return i
+}
+
+// listens tells of the ports that the launch holds.
+func (la *launch) listens() []ListenInfo {
+	var infos []ListenInfo
+	for _, h := range la.holdings() {
+		i := h.info()
+		if h.slot != nil {
+			i.Slot = h.slot.Index()
+		}
+		i.InFlight = -1
+		if count, err := h.inFlight(la.n); err == nil {
+			i.InFlight = count
+		}
+		infos = append(infos, i)
+	}
+	return infos
+}
