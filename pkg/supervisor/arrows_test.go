@@ -18,6 +18,7 @@ var effectful = map[string]string{
 	"calls.go":      "carries out calls in goroutines",
 	"asking.go":     "waits for answers",
 	"supervisor.go": "joins the loops",
+	"state_hold.go": "holds the loops for another image of the program",
 }
 
 // pureImports is all that the machine may know. syscall is there for the type of a signal.

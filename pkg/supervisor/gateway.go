@@ -12,6 +12,7 @@ type Gateway struct {
 	Traffic    Traffic // nil: no listeners of ours
 	Stopped    bool    // an operator's stop holds: nothing is launched until Start
 	NextLaunch int     // number of the first launch; 0: 1
+	Resume     *State  // of Suspend: go on with it, by a Launcher that is an Adopter. Revision, Policy, Stopped and NextLaunch are its own
 }
 
 func (g Gateway) check() error {
@@ -20,6 +21,9 @@ func (g Gateway) check() error {
 		return errors.New("it has no name")
 	case g.Launcher == nil:
 		return errors.New("it has no launcher")
+	}
+	if g.Resume != nil {
+		return errors.Join(g.Resume.Check(), g.checkPolicy(g.Resume.Policy))
 	}
 	return g.checkPolicy(g.Policy)
 }

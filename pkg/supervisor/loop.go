@@ -20,7 +20,8 @@ type loop struct {
 	timer    *time.Timer
 	set      time.Time // what timer is set to; zero: nothing
 	calls    map[int]*calls
-	pending  []input // of the loop itself, before all others
+	pending  []input         // of the loop itself, before all others
+	curious  []chan struct{} // closed when nothing is on its way
 	snapshot atomic.Pointer[snapshot]
 }
 
@@ -60,11 +61,23 @@ func (l *loop) run() {
 	l.timer = time.NewTimer(time.Hour)
 	l.timer.Stop()
 	defer l.timer.Stop()
-	if !l.gateway.Stopped && l.turn(askStart{}) {
+	if l.turn(l.first()) {
 		return
 	}
 	for !l.turn(l.receive()) {
 	}
+}
+
+// first is what the loop begins with.
+func (l *loop) first() input {
+	switch {
+	case l.gateway.Resume != nil:
+		l.adopt()
+		return tick{}
+	case l.gateway.Stopped:
+		return tick{}
+	}
+	return askStart{}
 }
 
 // receive waits for the next input. Requests come before a Hurry: that is meant for the stop asked just before.
@@ -93,6 +106,9 @@ func (l *loop) receive() input {
 // turn makes one step and carries it out: calls first, since a restart waits for them and nobody waits for the
 // words about it. True: the machine is finished.
 func (l *loop) turn(in input) bool {
+	if l.attend(in) {
+		return false
+	}
 	actions := l.machine.step(time.Now(), in)
 	for _, a := range actions {
 		l.steer(a)
@@ -110,6 +126,7 @@ func (l *loop) turn(in input) bool {
 		return true
 	}
 	l.reset(l.machine.nextDeadline())
+	l.tellCalm()
 	return false
 }
 

@@ -55,8 +55,11 @@ const (
 	toQuit       // the same, but what Clean could not remove keeps nobody
 )
 
-// newMachine returns a machine that waits for its first askStart.
+// newMachine returns a machine that waits for its first askStart, or goes on where an earlier one was.
 func newMachine(now time.Time, g Gateway, random func() float64) *machine {
+	if g.Resume != nil {
+		return resumed(now, g, random)
+	}
 	m := &machine{
 		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random, steers: g.Traffic != nil,
 		goal: toStop, next: max(g.NextLaunch, 1), settled: g.Stopped,

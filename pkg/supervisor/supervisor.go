@@ -20,6 +20,7 @@ type Supervisor struct {
 	loops   map[string]*loop
 	leaving map[*loop]bool // removed, and kept for what Clean has not removed yet
 	closed  bool
+	held    chan struct{} // closed by Continue; nil: no loop is held
 }
 
 // New returns a Supervisor without gateways. observe may be nil. It is called from the gateways' loops, one call

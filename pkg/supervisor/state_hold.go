@@ -1,0 +1,167 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// Suspend waits until no gateway has a call out and each launch is in a state that may last, then holds all gateways
+// as they are, and returns their states. From then on nothing is decided, probed or answered, until Continue or the
+// end of the program; calls of other methods wait. The error is ctx's, and says what was waited for; everything goes
+// on as before then. One Suspend at a time.
+//
+// The states are for another image of this program, which goes on with them (Gateway.Resume). Requests that were
+// waited for are not in them.
+func (s *Supervisor) Suspend(ctx context.Context) (map[string]State, error) {
+	for {
+		loops := s.all()
+		for _, l := range loops {
+			if err := l.awaitCalm(ctx); err != nil {
+				return nil, err
+			}
+		}
+		if states, ok := s.hold(loops); ok {
+			return states, nil
+		}
+	}
+}
+
+// Continue lets go on what Suspend has held.
+func (s *Supervisor) Continue() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held != nil {
+		close(s.held)
+		s.held = nil
+	}
+}
+
+// hold stops every loop where it is. False: one is not calm any more, and all go on.
+func (s *Supervisor) hold(loops []*loop) (map[string]State, bool) {
+	goOn := make(chan struct{})
+	states := make(map[string]State, len(loops))
+	for _, l := range loops {
+		h := askHold{held: make(chan *State, 1), goOn: goOn}
+		if !l.post(h) {
+			continue // it has ended
+		}
+		state := <-h.held
+		if state == nil {
+			close(goOn)
+			return nil, false
+		}
+		states[l.gateway.Name] = *state
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.held = goOn
+	return states, true
+}
+
+// awaitCalm returns when the loop says that it could be held. That may be over the next moment.
+func (l *loop) awaitCalm(ctx context.Context) error {
+	a := askCalm{make(chan struct{})}
+	if !l.post(a) {
+		return nil
+	}
+	select {
+	case <-a.calm:
+		return nil
+	case <-l.done:
+		return nil
+	case <-ctx.Done():
+		s := l.snapshot.Load()
+		return fmt.Errorf("suspend %s: still %s: %w", l.gateway.Name, s.Phase, context.Cause(ctx))
+	}
+}
+
+type (
+	// askHold holds the loop until goOn is closed, if it is calm; held says so, and how it is.
+	askHold struct {
+		held chan *State
+		goOn chan struct{}
+	}
+	// askCalm wants to know when the loop could be held.
+	askCalm struct{ calm chan struct{} }
+)
+
+func (askHold) isInput() {}
+func (askCalm) isInput() {}
+
+// attend does what is asked of the loop itself. False: the input is the machine's.
+func (l *loop) attend(in input) bool {
+	switch in := in.(type) {
+	case askCalm:
+		l.curious = append(l.curious, in.calm)
+	case askHold:
+		l.hold(in)
+	default:
+		return false
+	}
+	l.tellCalm()
+	return true
+}
+
+// busy is the machine's, with what the loop itself has still to tell it.
+func (l *loop) busy() string {
+	if len(l.pending) > 0 {
+		return "steering"
+	}
+	return l.machine.busy()
+}
+
+func (l *loop) hold(h askHold) {
+	if l.busy() != "" {
+		h.held <- nil
+		return
+	}
+	state := l.machine.save(time.Now())
+	h.held <- &state
+	<-h.goOn
+}
+
+// tellCalm answers those who wait for it. Who has gone away meanwhile does not mind.
+func (l *loop) tellCalm() {
+	if len(l.curious) == 0 || l.busy() != "" {
+		return
+	}
+	for _, calm := range l.curious {
+		close(calm)
+	}
+	l.curious = nil
+}
+
+// adopt goes on with the launches that an earlier image has made.
+func (l *loop) adopt() {
+	for _, la := range l.machine.launches {
+		if la.lives() {
+			l.adoptLaunch(la.n)
+		}
+	}
+}
+
+// adoptLaunch waits for the Exit of a launch. One that cannot be gone on with has ended.
+func (l *loop) adoptLaunch(n int) {
+	life := l.of(n).life
+	exit, err := l.adopter(n)
+	go func() {
+		if err != nil {
+			l.post(exited{n, Exit{Code: -1, Detail: err.Error()}})
+			return
+		}
+		select {
+		case e := <-exit:
+			l.post(exited{n, e})
+		case <-life.Done():
+		}
+	}()
+}
+
+func (l *loop) adopter(n int) (<-chan Exit, error) {
+	a, ok := l.gateway.Launcher.(Adopter)
+	if !ok {
+		return nil, fmt.Errorf("adopt launch %d: its launcher cannot", n)
+	}
+	return a.Adopt(n)
+}
