@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -64,15 +65,29 @@ func (c *Client) Reload(ctx context.Context) error {
 }
 
 func (c *Client) gateway(ctx context.Context, name, verb string) error {
-	return c.do(ctx, http.MethodPost, "/v1/gateways/"+url.PathEscape(name)+"/"+verb, nil)
+	return c.do(ctx, http.MethodPost, route(name, verb), nil)
 }
 
-// do sends one request and decodes the answer into result, unless that is nil.
+// do sends a request without a body and decodes the answer into result, unless
+// that is nil.
 func (c *Client) do(ctx context.Context, method, route string, result any) error {
+	return c.send(ctx, method, route, nil, result)
+}
+
+// send is do with a body, unless that is nil.
+func (c *Client) send(ctx context.Context, method, route string, body, result any) error {
 	if err := checkPath(c.path); err != nil {
 		return fmt.Errorf("ask gatewayd: %w", err)
 	}
-	request, err := http.NewRequestWithContext(ctx, method, "http://gatewayd"+route, nil)
+	var text io.Reader
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return fmt.Errorf("ask gatewayd: %w", err)
+		}
+		text = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://gatewayd"+route, text)
 	if err != nil {
 		return fmt.Errorf("ask gatewayd: %w", err)
 	}

@@ -32,6 +32,22 @@ func (f *fake) Start(_ context.Context, name string) error { return f.call("star
 func (f *fake) Stop(_ context.Context, name string) error  { return f.call("stop " + name) }
 func (f *fake) Reload(context.Context) error               { return f.call("reload") }
 
+func (f *fake) Deploy(_ context.Context, name string, r DeployRequest) (Deployed, error) {
+	canary := -1
+	if r.Canary != nil {
+		canary = *r.Canary
+	}
+	return Deployed{Revision: "7", Source: "/v2"}, f.call(fmt.Sprintf("deploy %s %q %q %d %s %v", name, r.Rootfs, r.Bundle, canary, time.Duration(r.CanaryFor), r.Wait))
+}
+
+func (f *fake) Rollback(_ context.Context, name string, r RollbackRequest) (Deployed, error) {
+	return Deployed{Revision: "8"}, f.call(fmt.Sprintf("rollback %s %v", name, r.Wait))
+}
+
+func (f *fake) History(_ context.Context, name string) (History, error) {
+	return History{Revisions: []Revision{{Revision: "1", When: noon, Why: "start", State: "serving", Source: "/v1"}}}, f.call("history " + name)
+}
+
 func (f *fake) Restart(ctx context.Context, name string) error {
 	f.calls <- "restart " + name
 	if f.block == nil {
@@ -83,6 +99,18 @@ func TestCalls(t *testing.T) {
 		{"stop web-2", func() error { return c.Stop(ctx, "web-2") }},
 		{"restart web", func() error { return c.Restart(ctx, "web") }},
 		{"reload", func() error { return c.Reload(ctx) }},
+		{`deploy web "" "" -1 0s false`, func() error { return revision(c.Deploy(ctx, "web", DeployRequest{}))("7") }},
+		{`deploy web "/v2" "" 0 1m30s true`, func() error {
+			return revision(c.Deploy(ctx, "web", DeployRequest{Rootfs: "/v2", Canary: new(int), CanaryFor: Duration(90 * time.Second), Wait: true}))("7")
+		}},
+		{"rollback web true", func() error { return revision(c.Rollback(ctx, "web", RollbackRequest{Wait: true}))("8") }},
+		{"history a/b ?", func() error {
+			h, err := c.History(ctx, "a/b ?")
+			if want, _ := d.History(ctx, "a/b ?"); <-d.calls == "" || !reflect.DeepEqual(h, want) {
+				return fmt.Errorf("%+v", h)
+			}
+			return err
+		}},
 		{"start a/b ?", func() error { return c.Start(ctx, "a/b ?") }}, // no other route
 	}
 	for _, call := range calls {
@@ -100,6 +128,16 @@ func TestCalls(t *testing.T) {
 	}
 }
 
+// revision compares an answer.
+func revision(got Deployed, err error) func(want string) error {
+	return func(want string) error {
+		if err == nil && got.Revision != want {
+			err = fmt.Errorf("answered %+v", got)
+		}
+		return err
+	}
+}
+
 func TestErrorsTravel(t *testing.T) {
 	tests := []struct {
 		err  error
@@ -108,6 +146,7 @@ func TestErrorsTravel(t *testing.T) {
 		{&Error{CodeConfig, "gatewayd.toml:3:1: x"}, Error{CodeConfig, "gatewayd.toml:3:1: x"}},
 		{&Error{CodeUnknownGateway, "no gateway web"}, Error{CodeUnknownGateway, "no gateway web"}},
 		{fmt.Errorf("outer: %w", &Error{CodeConfig, "inner"}), Error{CodeConfig, "outer: inner"}},
+		{&Error{CodeRolledBack, "launch 9: unhealthy"}, Error{CodeRolledBack, "launch 9: unhealthy"}},
 		{errors.New("exit code 3"), Error{CodeFailed, "exit code 3"}},
 	}
 	for _, test := range tests {

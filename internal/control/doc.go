@@ -21,13 +21,17 @@
 //	POST /v1/gateways/NAME/start        204 once NAME is ready
 //	POST /v1/gateways/NAME/stop         204 once NAME has stopped and is cleaned
 //	POST /v1/gateways/NAME/restart      204 once NAME is ready again
+//	POST /v1/gateways/NAME/deploy       200, a Deployed, once the new revision serves; takes a DeployRequest
+//	POST /v1/gateways/NAME/rollback     200, a Deployed, once the revision before serves; takes a RollbackRequest
+//	GET  /v1/gateways/NAME/history      200, a History
 //	POST /v1/reload                     204 once the configuration is accepted
 //
 // Everything else is answered with an object {"code", "message"}: 400 request,
-// 404 unknown-gateway, 422 config, 500 failed. A POST carries no body, or an
-// empty JSON object: fields and query parameters are refused until one has a
-// meaning, so that a misspelt one is never ignored silently. Report is only
-// ever added to; a reader passes over fields that it does not know.
+// 404 unknown-gateway, 409 rolled-back, 422 config, 500 failed. A POST carries
+// no body or a JSON object, of the fields that are named here: others are
+// refused, and so are query parameters, so that a misspelt one is never ignored
+// silently. Answers are only ever added to; a reader passes over fields that it
+// does not know.
 //
 // # Who may ask
 //
@@ -40,6 +44,7 @@
 // A peer with that uid may still be broken or hostile. Headers and bodies have
 // a size and a time in which they must arrive, an answer a time in which it
 // must be read, and there is a limit of connections. What a daemon does for
-// start, stop, restart and reload has no limit of time here: it ends when it is
-// done, or when the client hangs up, which cancels the context of the call.
+// start, stop, restart, deploy, rollback and reload has no limit of time here: it
+// ends when it is done, or when the client hangs up, which cancels the context of
+// the call.
 package control

@@ -14,6 +14,7 @@ const (
 	CodeConfig         = "config"          // the configuration is faulty, nothing has changed
 	CodeUnknownGateway = "unknown-gateway" // no gateway has this name
 	CodeFailed         = "failed"          // the daemon tried and it did not work
+	CodeRolledBack     = "rolled-back"     // it worked at first, and what was before is back
 	CodeRequest        = "request"         // the request itself is wrong
 )
 
@@ -39,6 +40,8 @@ func statusOf(code string) int {
 	switch code {
 	case CodeConfig:
 		return http.StatusUnprocessableEntity
+	case CodeRolledBack:
+		return http.StatusConflict
 	case CodeUnknownGateway:
 		return http.StatusNotFound
 	case CodeRequest:

@@ -23,6 +23,13 @@ type Daemon interface {
 	Stop(ctx context.Context, name string) error
 	// Restart is Start with a new launch.
 	Restart(ctx context.Context, name string) error
+	// Deploy returns when the new revision serves, or, with Wait, has proved
+	// itself; with the cause when it does not. It goes on when ctx ends.
+	Deploy(ctx context.Context, name string, request DeployRequest) (Deployed, error)
+	// Rollback is a deploy of the revision that served before.
+	Rollback(ctx context.Context, name string, request RollbackRequest) (Deployed, error)
+	// History answers from memory.
+	History(ctx context.Context, name string) (History, error)
 	// Reload returns with the verdict on the configuration; an *Error with
 	// CodeConfig: it is faulty and nothing has changed.
 	Reload(ctx context.Context) error
@@ -91,51 +98,67 @@ func end(ctx context.Context, srv *http.Server, goodbye time.Duration) {
 func routes(d Daemon, lim limits) http.Handler {
 	mux := http.NewServeMux()
 	named := func(f func(context.Context, string) error) http.HandlerFunc {
-		return call(lim, func(r *http.Request) error { return f(r.Context(), r.PathValue("name")) })
+		return call(lim, func(r *http.Request, _ nothing) (any, error) { return nil, f(r.Context(), r.PathValue("name")) })
 	}
-	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, r *http.Request) {
-		if err := read(w, r, lim); err != nil {
-			answer(w, lim, statusOf(CodeRequest), err)
-			return
-		}
-		answer(w, lim, http.StatusOK, d.Status(r.Context()))
-	})
+	mux.HandleFunc("GET /v1/status", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return d.Status(r.Context()), nil
+	}))
 	mux.HandleFunc("POST /v1/gateways/{name}/start", named(d.Start))
 	mux.HandleFunc("POST /v1/gateways/{name}/stop", named(d.Stop))
 	mux.HandleFunc("POST /v1/gateways/{name}/restart", named(d.Restart))
-	mux.HandleFunc("POST /v1/reload", call(lim, func(r *http.Request) error { return d.Reload(r.Context()) }))
+	mux.HandleFunc("POST /v1/gateways/{name}/deploy", call(lim, func(r *http.Request, request DeployRequest) (any, error) {
+		return d.Deploy(r.Context(), r.PathValue("name"), request)
+	}))
+	mux.HandleFunc("POST /v1/gateways/{name}/rollback", call(lim, func(r *http.Request, request RollbackRequest) (any, error) {
+		return d.Rollback(r.Context(), r.PathValue("name"), request)
+	}))
+	mux.HandleFunc("GET /v1/gateways/{name}/history", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return d.History(r.Context(), r.PathValue("name"))
+	}))
+	mux.HandleFunc("POST /v1/reload", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return nil, d.Reload(r.Context())
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, lim, http.StatusNotFound, &Error{CodeRequest, "no such route: " + r.Method + " " + r.URL.Path})
 	})
 	return mux
 }
 
-// call answers 204 when f has worked, and with its error when not.
-func call(lim limits, f func(r *http.Request) error) http.HandlerFunc {
+// nothing is the body of a request that says nothing: none, or an empty object.
+type nothing struct{}
+
+// call answers with what f returns, 204 when that is nothing, and with its error
+// when it has one.
+func call[Body any](lim limits, f func(r *http.Request, body Body) (any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if err := read(w, r, lim); err != nil {
+		var body Body
+		if err := read(w, r, lim, &body); err != nil {
 			answer(w, lim, statusOf(CodeRequest), err)
 			return
 		}
-		if err := f(r); err != nil {
+		result, err := f(r, body)
+		switch {
+		case err != nil:
 			e := answerOf(err)
 			answer(w, lim, statusOf(e.Code), e)
-			return
+		case result != nil:
+			answer(w, lim, http.StatusOK, result)
+		default:
+			answer(w, lim, http.StatusNoContent, nil)
 		}
-		answer(w, lim, http.StatusNoContent, nil)
 	}
 }
 
-// read takes the request's body, which says nothing yet, and refuses one that
-// says something. After it nothing limits how long the call may take.
-func read(w http.ResponseWriter, r *http.Request, lim limits) *Error {
+// read takes the request's body, and refuses what says more than is understood.
+// After it nothing limits how long the call may take.
+func read(w http.ResponseWriter, r *http.Request, lim limits, into any) *Error {
 	if r.URL.RawQuery != "" {
 		return &Error{CodeRequest, "unknown parameter: " + r.URL.RawQuery}
 	}
 	c := http.NewResponseController(w)
 	err := c.SetReadDeadline(time.Now().Add(lim.receive))
 	if err == nil {
-		err = readNothing(http.MaxBytesReader(w, r.Body, lim.body))
+		err = readObject(http.MaxBytesReader(w, r.Body, lim.body), into)
 	}
 	if err != nil {
 		// The deadline stays: the server still wants to read the rest.
@@ -146,11 +169,11 @@ func read(w http.ResponseWriter, r *http.Request, lim limits) *Error {
 	return nil
 }
 
-// readNothing reads an empty body or an empty JSON object.
-func readNothing(body io.Reader) error {
+// readObject reads one JSON object of the fields that into has, or nothing.
+func readObject(body io.Reader, into any) error {
 	decoder := json.NewDecoder(body)
 	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&struct{}{}); errors.Is(err, io.EOF) {
+	if err := decoder.Decode(into); errors.Is(err, io.EOF) {
 		return nil
 	} else if err != nil {
 		return err
