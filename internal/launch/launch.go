@@ -56,12 +56,13 @@ type launch struct {
 
 // Info is what status tells of a launch. What is not known yet is zero.
 type Info struct {
-	ID      string
-	Pid     int    // zero again when it is cleaned
-	Cleaned bool   // nothing of it is left
-	Runtime string // the runtime's name; "": none, or not yet
-	Bare    bool
-	Posture string // in words; "": nothing is made that could have one
+	Revision string // as it was asked for
+	ID       string
+	Pid      int    // zero again when it is cleaned
+	Cleaned  bool   // nothing of it is left
+	Runtime  string // the runtime's name; "": none, or not yet
+	Bare     bool
+	Posture  string // in words; "": nothing is made that could have one
 
 	Stage         string // staging.Copy or staging.Overlay
 	StageReason   string // why it was not the other one

@@ -215,6 +215,7 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 	if l.write != nil {
 		la.write = l.write
 	}
+	la.tell(func(i *Info) { i.Revision = revision })
 	la.turn <- struct{}{}
 	l.launches[n] = la
 	return la, nil
