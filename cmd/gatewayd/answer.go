@@ -25,13 +25,15 @@ func (d *daemon) Status(context.Context) control.Report {
 
 func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 	entry, _ := d.gateways.get(s.Name)
+	now := entry.defined.get(s.Revision)
 	g := control.Gateway{
 		Name: s.Name, Phase: string(s.Phase), Since: s.Since, Ready: s.Phase == supervisor.Ready,
 		Launch: s.Launch, Restarts: s.Restarts, Failures: s.Failures, Revision: s.Revision,
 		CauseAt: s.CauseAt, Next: s.Next,
 		Cause: text(s.Cause), ProbeError: text(s.ProbeError),
-		Bare: entry.config.Isolation.Bare,
+		Bare: now.Isolation.Bare,
 	}
+	d.describeTraffic(&g, entry, s)
 	for _, left := range s.Leftovers {
 		g.Leftovers = append(g.Leftovers, left.Error())
 	}

@@ -76,9 +76,7 @@ func status(ctx context.Context, c *control.Client, w io.Writer, asJSON bool, na
 		}
 	}
 	if asJSON {
-		encoder := json.NewEncoder(w)
-		encoder.SetIndent("", "  ")
-		err = encoder.Encode(report)
+		err = writeJSON(w, report)
 	} else {
 		err = control.WriteTable(w, report, time.Now())
 	}
@@ -86,6 +84,12 @@ func status(ctx context.Context, c *control.Client, w io.Writer, asJSON bool, na
 		err = codeError{Code: exitNotReady}
 	}
 	return err
+}
+
+func writeJSON(w io.Writer, value any) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(value)
 }
 
 func only(gateways []control.Gateway, name string) ([]control.Gateway, error) {
@@ -131,8 +135,9 @@ func reloadCommand() *cobra.Command {
 		Use:   "reload",
 		Short: "Read the configuration again",
 		Long: `Reload has the daemon read its configuration again and waits for the verdict.
-Gateways that did not change are not touched, changed ones restart, new ones
-start, removed ones stop. A faulty file changes nothing: exit 78.`,
+Gateways that did not change are not touched; changed ones, and those whose source
+is another tree now, are deployed; new ones start, removed ones stop. A faulty file
+changes nothing: exit 78.`,
 		Example: "  gatewayd reload",
 		Args:    exactArgs(),
 		RunE: func(*cobra.Command, []string) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/control"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -53,7 +54,8 @@ type daemon struct {
 	reloading  sync.Mutex // one reload at a time
 	announced  bool       // READY=1 was said
 	confirming sync.WaitGroup
-	unswept    []string // what the sweep could not remove, an error each
+	written    chan struct{} // something is to be written down
+	unswept    []string      // what the sweep could not remove, an error each
 
 	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
 	enterErr error
@@ -72,7 +74,7 @@ func runDaemon(o daemonOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, env: env, signals: s}
+	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1)}
 	d.openLog(c.LogLevel)
 	defer d.closeLog()
 	return d.run(c)
@@ -135,7 +137,13 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 	if d.lock, err = dirs.Acquire(); err != nil {
 		return err
 	}
-	d.host = &launch.Host{Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log}
+	d.host = &launch.Host{
+		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log,
+		Sockets: listen.NewSockets(d.env.sockets),
+	}
+	if d.env.systemd.Service { // systemd listens to no other process
+		d.host.Keeper = store{d.notifier}
+	}
 	return dirs.Create(os.Geteuid() == 0)
 }
 
@@ -169,6 +177,11 @@ func (d *daemon) serve(c *config.Config) error {
 			return errors.Join(err, listener.Close(), d.shutdown())
 		}
 	}
+	d.dropSockets()
+	books, closeBooks := context.WithCancel(context.Background())
+	var booksClosed sync.WaitGroup
+	booksClosed.Go(func() { d.keepBooks(books) })
+	d.write()
 	// Not before all gateways are there: a reload would add them, too.
 	answered := make(chan error, 1)
 	go func() { answered <- control.Serve(ctx, listener, d) }()
@@ -177,7 +190,10 @@ func (d *daemon) serve(c *config.Config) error {
 	err = errors.Join(err, d.shutdown())
 	d.confirming.Wait() // it ends with the signal, and takes its container away
 	cancel()
-	return errors.Join(err, <-answered)
+	err = errors.Join(err, <-answered)
+	closeBooks()
+	booksClosed.Wait()
+	return err
 }
 
 // close gives everything up, in the reverse order of open.

@@ -13,6 +13,7 @@ import (
 type environment struct {
 	values  map[string]string
 	systemd systemd.Environment
+	sockets map[string][]*os.File // what systemd has handed over
 }
 
 // captureEnvironment reads the environment, and then clears it down to the
@@ -22,8 +23,9 @@ func captureEnvironment() (environment, error) {
 	if err != nil {
 		return environment{}, err
 	}
+	sockets := systemd.TakeSockets() // before anything is started that would take them for its own
 	all := os.Environ()
-	env := environment{values: make(map[string]string, len(all)), systemd: fromSystemd}
+	env := environment{values: make(map[string]string, len(all)), systemd: fromSystemd, sockets: sockets}
 	for _, pair := range all {
 		name, value, _ := strings.Cut(pair, "=")
 		env.values[name] = value

@@ -19,6 +19,7 @@ const (
 	exitUsage      = 2
 	exitNotReady   = 3
 	exitNotRunning = 4
+	exitRolledBack = 5
 	exitConfig     = 78
 )
 
@@ -55,6 +56,8 @@ func exitCode(err error) int {
 		return exitConfig
 	case errors.As(err, &answer) && answer.Code == control.CodeConfig:
 		return exitConfig
+	case errors.As(err, &answer) && answer.Code == control.CodeRolledBack:
+		return exitRolledBack
 	case errors.Is(err, control.ErrNotRunning):
 		return exitNotRunning
 	}

@@ -1,12 +1,17 @@
 package main
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/revisions"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -18,8 +23,10 @@ type gateways struct {
 }
 
 type gateway struct {
-	config   config.Gateway
+	file     config.Gateway // what the configuration file says, as it was last read
 	launcher *launch.Launcher
+	defined  *defined
+	history  *revisions.History
 	leaving  bool // a reload has removed it, and the supervisor is at it
 }
 
@@ -29,9 +36,15 @@ func (g *gateways) put(entry gateway) {
 	if g.byName == nil {
 		g.byName = make(map[string]gateway)
 	}
-	g.byName[entry.config.Name] = entry
-	// It only grows: a launch keeps the policy that it began with.
-	g.longest = max(g.longest, entry.config.Stop.Timeout)
+	g.byName[entry.file.Name] = entry
+}
+
+// expect notes a stop timeout. What is noted only grows: a launch keeps the
+// policy that it began with.
+func (g *gateways) expect(stop time.Duration) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.longest = max(g.longest, stop)
 }
 
 func (g *gateways) longestStop() time.Duration {
@@ -67,6 +80,19 @@ func (g *gateways) others(c *config.Config) []gateway {
 	return others
 }
 
+// all are those that are not leaving.
+func (g *gateways) all() []gateway {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var all []gateway
+	for _, entry := range g.byName {
+		if !entry.leaving {
+			all = append(all, entry)
+		}
+	}
+	return all
+}
+
 // info never waits for the gateway.
 func (g *gateways) info(name string, n int) launch.Info {
 	if entry, ok := g.get(name); ok {
@@ -75,58 +101,62 @@ func (g *gateways) info(name string, n int) launch.Info {
 	return launch.Info{}
 }
 
-func (g *gateways) bare(name string) bool {
+func (g *gateways) bare(name, revision string) bool {
 	entry, ok := g.get(name)
-	return ok && entry.config.Isolation.Bare
+	return ok && entry.defined.get(revision).Isolation.Bare
 }
 
 // add gives the supervisor a gateway that it does not have.
-func (d *daemon) add(c config.Gateway) error {
-	stopped, err := d.holds(c.Name)
+func (d *daemon) add(file config.Gateway) error {
+	stopped, err := d.holds(file.Name)
 	if err != nil {
 		return err
 	}
-	entry := gateway{config: c, launcher: launch.NewLauncher(d.host)}
-	if err := entry.launcher.Define(c.Revision(), c); err != nil {
-		return err
+	history, err := revisions.Open(d.host.Dirs.Revisions(), file.Name)
+	if err != nil {
+		d.log.Warn("the history of "+file.Name+" is lost", event("history-lost"), zap.String("gateway", file.Name), zap.Error(err))
 	}
+	entry := gateway{file: file, launcher: launch.NewLauncher(d.host), history: history}
+	entry.defined = newDefined(entry.launcher)
+	revision, g := d.first(entry)
+	release, _ := entry.defined.add(revision, g) // what it says is the cause of the first launch's end
+	defer release()
 	d.gateways.put(entry)
+	d.gateways.expect(g.Stop.Timeout)
 	err = d.supervisor.Add(supervisor.Gateway{
-		Name: c.Name, Revision: c.Revision(), Policy: policy(c),
-		Launcher: entry.launcher, Prober: entry.launcher, Stopped: stopped,
+		Name: file.Name, Revision: revision, Policy: d.policy(g),
+		Launcher: entry.launcher, Prober: entry.launcher, Traffic: traffic(entry.launcher), Stopped: stopped,
 	})
 	if err != nil {
-		d.gateways.remove(c.Name)
+		d.gateways.remove(file.Name)
 	}
 	return err
 }
 
-// policy is what the configuration of a gateway asks of the supervisor.
-func policy(c config.Gateway) supervisor.Policy {
-	return supervisor.Policy{
-		StartTimeout: c.Ready.StartTimeout,
-		CallTimeout:  callTime,
-		Probe: supervisor.ProbePolicy{
-			Enabled:        c.Ready.Probe.Kind != config.ProbeNone,
-			Interval:       c.Ready.Interval,
-			Timeout:        probeTimeout(c.Ready),
-			UnhealthyAfter: c.Ready.UnhealthyAfter,
-			Once:           c.Ready.Probe.Kind == config.ProbeNotify,
-		},
-		Restart: supervisor.RestartPolicy{
-			Mode:  supervisor.RestartMode(c.Restart.Policy),
-			Delay: c.Restart.Delay, Factor: c.Restart.Factor, MaxDelay: c.Restart.MaxDelay, Jitter: c.Restart.Jitter,
-			ResetAfter: c.Restart.ResetAfter, MaxFailures: c.Restart.MaxFailures, Window: c.Restart.Window,
-		},
-		Stop: supervisor.StopPolicy{Signal: c.Stop.Signal, Timeout: c.Stop.Timeout},
-	}
+// traffic is for as long as not every launcher is one.
+func traffic(l any) supervisor.Traffic {
+	t, _ := l.(supervisor.Traffic)
+	return t
 }
 
-// probeTimeout: a gateway that reports its own readiness is waited for, not
-// asked, so that one probe lasts as long as the start may.
-func probeTimeout(r config.Ready) time.Duration {
-	if r.Probe.Kind == config.ProbeNotify {
-		return r.StartTimeout
+// first is what runs at the start: what did before, while the file says what it
+// said then, else what it says now.
+func (d *daemon) first(entry gateway) (revision string, g config.Gateway) {
+	if before, g, ok := entry.history.Resume(entry.file); ok {
+		if before.Differs() || g.Revision() != entry.file.Revision() {
+			d.log.Info(fmt.Sprintf("%s runs revision %d, which is not what the configuration says: gatewayd deploy %s brings that", entry.file.Name, before.Number, entry.file.Name),
+				event("revision-resumed"), zap.String("gateway", entry.file.Name), zap.String("revision", number(before.Number)))
+		}
+		return number(before.Number), g
 	}
-	return r.Timeout
+	why := "start"
+	if _, ok := entry.history.Serving(); ok {
+		why = "configuration changed"
+	}
+	n := entry.history.Add(why, entry.file, entry.file)
+	entry.history.Serve(n)
+	return number(n), entry.file
 }
+
+// number is a revision as the supervisor and the launcher know it.
+func number(n int) string { return strconv.Itoa(n) }

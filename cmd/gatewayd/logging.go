@@ -45,13 +45,14 @@ func (d *daemon) closeLog() {
 // observe logs what the supervisor does. It is called by the gateways' loops.
 func (d *daemon) observe(e supervisor.Event) {
 	info := d.gateways.info(e.Gateway, e.Launch)
+	d.note(e, info)
 	of := append(subject(e, info.ID), staged(info)...)
 	level, message := describe(e)
 	d.log.With(of...).Log(level, message, append(details(e), event(string(e.Kind)))...)
 	switch {
 	case e.Kind == supervisor.LaunchStarted:
 		d.log.With(of...).Info(e.Gateway+" is isolated: "+info.Posture, event("posture"))
-	case e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway):
+	case e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway, info.Revision):
 		d.log.With(of...).Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
 			event("bare-warning"))
 	}

@@ -53,6 +53,7 @@ A systemd user service runs it; the other commands ask the one that runs.`,
 	command.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), statusCommand(),
 		startCommand(), stopCommand(), restartCommand(), reloadCommand(),
+		deployCommand(), rollbackCommand(), historyCommand(),
 		logsCommand(), digestCommand(), reapCommand(), versionCommand(),
 	)
 	command.AddCommand(hiddenCommands()...)

@@ -66,40 +66,55 @@ func (d *daemon) apply(ctx context.Context) (c *config.Config, removed func() er
 }
 
 // update brings one gateway to its configuration. One that is unchanged is left
-// alone, unless it failed: what it lacked may be there now.
-func (d *daemon) update(ctx context.Context, g config.Gateway) error {
-	entry, ok := d.gateways.get(g.Name)
+// alone, and so is what a deploy or a rollback made of it, unless its source is
+// another one now, or it failed: what it lacked may be there.
+func (d *daemon) update(ctx context.Context, file config.Gateway) error {
+	entry, ok := d.gateways.get(file.Name)
 	if !ok {
-		return d.add(g)
+		return d.add(file)
 	}
 	if entry.leaving {
-		return fmt.Errorf("add gateway %s: the one that an earlier reload removed is still on its way out; reload again when it is gone", g.Name)
+		return fmt.Errorf("add gateway %s: the one that an earlier reload removed is still on its way out; reload again when it is gone", file.Name)
 	}
-	if entry.config.Revision() == g.Revision() && !d.failed(g.Name) {
+	s, _ := d.state(file.Name)
+	c := change{gateway: entry.defined.get(s.Revision), canary: file.Deploy.Canary, canaryFor: file.Deploy.CanaryFor}
+	switch {
+	case entry.file.Revision() != file.Revision():
+		entry.file = file
+		d.gateways.put(entry)
+		c.why, c.gateway = "configuration changed", file
+	case s.Phase == supervisor.Failed:
+		return d.startAgain(ctx, file.Name)
+	case d.sourceChanged(ctx, entry, s):
+		c.why = "source changed"
+	default:
 		return nil
 	}
-	// Both revisions are known until the supervisor has taken the new one: a
-	// restart may come in between.
-	if err := entry.launcher.Define(g.Revision(), g); err != nil {
-		return fmt.Errorf("change gateway %s: %w", g.Name, err)
+	if _, err := d.bring(ctx, entry, c); err != nil {
+		return fmt.Errorf("change gateway %s: %w", file.Name, err)
 	}
-	change := supervisor.Deployment{Revision: g.Revision(), Policy: policy(g), Why: "reload"}
-	if err := d.supervisor.Deploy(ctx, g.Name, change); err != nil {
-		return fmt.Errorf("change gateway %s: %w", g.Name, err)
-	}
-	entry.launcher.Forget(entry.config.Revision())
-	entry.config = g
-	d.gateways.put(entry)
 	return nil
 }
 
-func (d *daemon) failed(name string) bool {
-	for _, state := range d.supervisor.Status() {
-		if state.Name == name {
-			return state.Phase == supervisor.Failed
-		}
+// startAgain returns when the supervisor has the request, not when the gateway
+// is ready.
+func (d *daemon) startAgain(ctx context.Context, name string) error {
+	go func() { _ = d.supervisor.Start(context.WithoutCancel(ctx), name) }() // events tell what comes of it
+	return d.supervisor.Answers(ctx)
+}
+
+// sourceChanged tells whether a launch that runs was made from another tree than
+// the source is now.
+func (d *daemon) sourceChanged(ctx context.Context, entry gateway, s supervisor.Status) bool {
+	info := entry.launcher.Info(s.Launch)
+	if info.Digest == "" || info.Cleaned || s.Deploying != nil {
+		return false
 	}
-	return false
+	digest, err := d.host.Digest(ctx, entry.defined.get(info.Revision))
+	if err != nil {
+		d.log.Warn(s.Name+": the source cannot be examined, what runs is left alone", event("source-changed"), zap.String("gateway", s.Name), zap.Error(err))
+	}
+	return err == nil && digest != "" && digest != info.Digest
 }
 
 // removeOthers begins to remove the gateways that c does not have, all at once
@@ -112,7 +127,7 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 		entry.leaving = true
 		d.gateways.put(entry)
 		group.Go(func() {
-			err := d.removeGateway(ctx, entry.config.Name)
+			err := d.removeGateway(ctx, entry)
 			mu.Lock()
 			defer mu.Unlock()
 			errs = append(errs, err)
@@ -127,8 +142,9 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 // removeGateway returns when the gateway is gone. What could not be cleaned of
 // it is an error, and the supervisor's to try again; the gateway is gone all
 // the same.
-func (d *daemon) removeGateway(ctx context.Context, name string) error {
-	err := d.supervisor.Remove(ctx, name)
+func (d *daemon) removeGateway(ctx context.Context, entry gateway) error {
+	name := entry.file.Name
+	err := errors.Join(d.supervisor.Remove(ctx, name), entry.launcher.Close(), entry.history.Save())
 	if err != nil {
 		err = fmt.Errorf("remove gateway %s: %w", name, err)
 	}

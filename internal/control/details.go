@@ -3,6 +3,7 @@ package control
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 )
 
@@ -18,7 +19,7 @@ func writeSection(w io.Writer, title string, lines []string) {
 
 // details is what a line of the table has no room for.
 func details(g Gateway, now time.Time) []string {
-	return append(append(trouble(g, now), staging(g)...), leftovers(g.Leftovers)...)
+	return slices.Concat(trouble(g, now), traffic(g, now), staging(g), leftovers(g.Leftovers))
 }
 
 // trouble is why a gateway is not ready, and when that may change.

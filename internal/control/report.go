@@ -38,6 +38,16 @@ type Gateway struct {
 	Digest         string    `json:"digest,omitempty"`         // of the source, as the launch found it
 	IDs            string    `json:"ids,omitempty"`            // single or range
 	SourceChanged  string    `json:"source_changed,omitempty"` // what was changed under a live overlay
+	Listens        []Port    `json:"listens,omitempty"`        // in the order of the configuration
+	Standby        *Standby  `json:"standby,omitempty"`
+	Deploy         *Deploy   `json:"deploy,omitempty"`   // a new revision that does not serve yet
+	Draining       []Drain   `json:"draining,omitempty"` // launches that finish what they have
+	Drained        *Drained  `json:"drained,omitempty"`  // the last one that did
+	Override       string    `json:"override,omitempty"` // why Revision is not what the configuration says
+	Provisional    time.Time `json:"provisional_until,omitzero"`
+	Previous       string    `json:"previous,omitempty"`    // the revision that would come back
+	RolledBack     string    `json:"rolled_back,omitempty"` // why the last deploy was rolled back
+	RolledBackAt   time.Time `json:"rolled_back_at,omitzero"`
 }
 
 // Ready tells whether every gateway is ready; without any gateway it is.

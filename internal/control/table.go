@@ -12,14 +12,14 @@ import (
 	"unicode/utf8"
 )
 
-// WriteTable writes r for a person: a line for each gateway, then what it was
-// staged from and, for those that are not ready, what is known of why. Times are told as their distance from
-// now. All text is free of control characters: a cause can be the words of a
+// WriteTable writes r for a person: a line for each gateway, then for those that
+// are not ready what is known of why, how connections reach it, what is under way,
+// and what it was staged from. Times are told as their distance from now. All text is free of control characters: a cause can be the words of a
 // program in a container, and must not drive the terminal of who reads it.
 func WriteTable(w io.Writer, r Report, now time.Time) error {
 	out := bufio.NewWriter(w)
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, strings.Join([]string{"GATEWAY", "PHASE", "SINCE", "LAUNCH", "CONTAINER ID", "PID", "RESTARTS", "LAST CAUSE", "RUNTIME", "POSTURE"}, "\t"))
+	fmt.Fprintln(table, strings.Join([]string{"GATEWAY", "PHASE", "SINCE", "LAUNCH", "REVISION", "CONTAINER ID", "PID", "RESTARTS", "LAST CAUSE", "RUNTIME", "POSTURE"}, "\t"))
 	for _, g := range r.Gateways {
 		fmt.Fprintln(table, strings.Join(row(g, now), "\t"))
 	}
@@ -33,7 +33,7 @@ func WriteTable(w io.Writer, r Report, now time.Time) error {
 
 func row(g Gateway, now time.Time) []string {
 	return []string{
-		cell(g.Name), cell(g.Phase), since(g.Since, now), number(g.Launch), cell(g.ID), number(g.Pid),
+		cell(g.Name), cell(g.Phase), since(g.Since, now), number(g.Launch), cell(g.Revision), cell(g.ID), number(g.Pid),
 		strconv.Itoa(g.Restarts), cell(short(g.Cause)), cell(strings.TrimSpace(g.Runtime + " " + g.RuntimeVersion)), cell(g.Posture),
 	}
 }

@@ -45,6 +45,50 @@ func TestWriteTableOfStaging(t *testing.T) {
 	})
 }
 
+// What is told of connections and deploys, hostile words included.
+func TestWriteTableOfTraffic(t *testing.T) {
+	soon, ago := noon.Add(20*time.Second), noon.Add(-3*time.Minute)
+	ready := func(name string, g Gateway) Gateway {
+		g.Name, g.Phase, g.Ready, g.Since, g.Launch, g.Revision = name, "ready", true, noon, 9, "4"
+		return g
+	}
+	writes(t, "testdata/traffic.txt", Report{Gateways: []Gateway{
+		ready("plain", Gateway{
+			Listens: []Port{{Name: "http", Address: "127.0.0.1:8090", Mode: "inherit", Kind: "slots", Slot: 3}},
+			Standby: &Standby{Kind: "warm", Launch: 10, State: "frozen", Since: ago, Next: soon},
+		}),
+		ready("busy", Gateway{
+			Listens: []Port{
+				{Name: "http", Address: "127.0.0.1:8090", Mode: "inherit", Kind: "slots", Slot: 0, InFlight: 12, Waiting: 3, Rescued: 7},
+				{Name: "admin", Address: "unix:/run/x\x1b[2J", Mode: "inherit", Kind: "shared", Why: "a unix socket has no slots: \x1b[2J", InFlight: -1},
+				{Name: "tls", Address: "127.0.0.1:8443", Mode: "inherit", Slot: -1, Error: "listen on 127.0.0.1:8443: nginx (pid 7) has it"},
+			},
+			Standby:     &Standby{Kind: "created", Why: "there is no cgroup", State: "absent", Error: "exited with code 1\x1b[2J", Next: soon},
+			Deploy:      &Deploy{Revision: "5", Launch: 11, Stage: "canary", Canary: 10, Until: soon},
+			Draining:    []Drain{{Launch: 7, InFlight: 1, Until: soon}, {Launch: 8, InFlight: -1, Until: soon}},
+			Drained:     &Drained{Launch: 6, Cut: 2, At: ago},
+			Override:    "it came by rollback to 3",
+			Provisional: soon, Previous: "3", RolledBack: "crash loop: \x1b[2J", RolledBackAt: ago,
+		}),
+		ready("deploying", Gateway{Deploy: &Deploy{Revision: "5", Launch: 11, Stage: "preparing"}, Drained: &Drained{Launch: 6, At: ago}}),
+		ready("probing", Gateway{Deploy: &Deploy{Revision: "5", Launch: 11, Stage: "starting"}}),
+		ready("waiting", Gateway{Deploy: &Deploy{Revision: "5", Stage: "waiting"}}),
+	}})
+}
+
+func TestWriteHistory(t *testing.T) {
+	var got bytes.Buffer
+	err := WriteHistory(&got, History{Revisions: []Revision{
+		{Revision: "1", When: noon.Add(-time.Hour), Why: "start", State: "served", Source: "/srv/web-1", Digest: "sha256:" + strings.Repeat("0a", 32)},
+		{Revision: "2", When: noon.Add(-time.Minute), Why: "deploy", State: "rolled back", Cause: "launch 3: \x1b[2J", Source: "/srv/\x1b[2J"},
+		{Revision: "3", When: noon, Why: "rollback to 1", State: "serving", Source: "/srv/web-1", Digest: "sha256:0a"},
+	}}, noon)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/history.txt", got.String())
+}
+
 // writes compares what a terminal gets of r with a golden file.
 func writes(t *testing.T, path string, r Report) {
 	t.Helper()

@@ -51,6 +51,10 @@ var events = []struct{ name, id string }{
 	{"steering-failed", "1750a7863d9d47fe9c6451edacac4a5c"},
 	{"rescued", "00691ed31ec29505d74b10cab9270700"},
 	{"proxy", "8198fa02748ca2d6c33a152828471d3b"},
+	{"history-lost", "56fa2ecc4457f42f542aa50bbde54a81"},
+	{"revision-resumed", "511bbb8c491c61ba0dd7f733286c0b33"},
+	{"standby-created", "dbc36801d956b4436af943489a5a388f"},
+	{"socket-dropped", "3738b51a5fc066810f9586c66a4230b7"},
 }
 
 // MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""

@@ -4,7 +4,8 @@
 //	h, err := revisions.Open(dir, "web") // h is of use in any case; err: what was wrong with the file
 //	r, g, ok := h.Resume(file)           // what served last, while the file's table is what it was then
 //	n := h.Add("deploy", g, file)        // on its way
-//	h.Serve(n)                           // it serves; or Settle, when it never will
+//	h.Serve(n)                           // it is what serves
+//	h.Settle(n, revisions.Served, "")    // and it was ready; or what else became of it
 //	err = h.Save()
 //
 // # What holds over a restart of gatewayd

@@ -51,7 +51,8 @@ func (h *History) Add(why string, g, file config.Gateway) int {
 	return r.Number
 }
 
-// Serve notes that a revision serves.
+// Serve notes that a revision serves, or is to: what it says of itself is for
+// Settle.
 func (h *History) Serve(number int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -60,12 +61,9 @@ func (h *History) Serve(number int) {
 		return
 	}
 	h.kept.Serving, h.changed = number, true
-	if r.Outcome == UnderWay || r.Outcome == Interrupted {
-		r.Outcome = Served
-	}
 }
 
-// Settle notes what became of a revision that does not serve, or no longer.
+// Settle notes what became of a revision.
 func (h *History) Settle(number int, outcome Outcome, cause string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -100,10 +98,10 @@ func (h *History) Resume(file config.Gateway) (Revision, config.Gateway, bool) {
 	return *serving, g, err == nil
 }
 
-// decided is the newest revision whose outcome is known; nil: none.
+// decided is the newest revision that serves, or whose outcome is known; nil: none.
 func (h *History) decided() *Revision {
 	for i, r := range slices.Backward(h.kept.Revisions) {
-		if r.Outcome != UnderWay && r.Outcome != Interrupted {
+		if r.Number == h.kept.Serving || r.Outcome != UnderWay && r.Outcome != Interrupted {
 			return &h.kept.Revisions[i]
 		}
 	}
@@ -141,6 +139,19 @@ func (h *History) before() *Revision {
 	return nil
 }
 
+// Refused is the revision after the given one that was what the file says and
+// did not last; false: there is none.
+func (h *History) Refused(number int) (Revision, bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, r := range slices.Backward(h.kept.Revisions) {
+		if r.Number > number && !r.Differs() && (r.Outcome == Failed || r.Outcome == RolledBack) {
+			return r, true
+		}
+	}
+	return Revision{}, false
+}
+
 // List returns all that are kept, the oldest first, and the number of the one
 // that serves.
 func (h *History) List() ([]Revision, int) {
@@ -152,7 +163,7 @@ func (h *History) List() ([]Revision, int) {
 // interrupt gives those an outcome that an earlier gatewayd had under way.
 func (h *History) interrupt() {
 	for i := range h.kept.Revisions {
-		if r := &h.kept.Revisions[i]; r.Outcome == UnderWay {
+		if r := &h.kept.Revisions[i]; r.Outcome == UnderWay && r.Number != h.kept.Serving {
 			r.Outcome, h.changed = Interrupted, true
 		}
 	}

@@ -45,6 +45,7 @@ func again(t *testing.T, h *History) *History {
 func served(h *History, why string, g, file config.Gateway) int {
 	n := h.Add(why, g, file)
 	h.Serve(n)
+	h.Settle(n, Served, "")
 	return n
 }
 
@@ -80,6 +81,19 @@ func TestWhatHoldsOverARestart(t *testing.T) {
 
 	h.Add("configuration changed", one, one)
 	resumes(t, h, one, 0, "/one") // interrupted: it is tried
+}
+
+// One that never became ready is no other revision at each start, and nothing to
+// roll back to.
+func TestNeverReady(t *testing.T) {
+	h := open(t, t.TempDir())
+	h.Serve(h.Add("start", table("/one"), table("/one")))
+	resumes(t, h, table("/one"), 1, "/one")
+	h = again(t, h)
+	served(h, "configuration changed", table("/two"), table("/two"))
+	if r, ok := h.Before(); ok {
+		t.Errorf("a rollback brings back %d, which never served", r.Number)
+	}
 }
 
 func TestRollbackHolds(t *testing.T) {

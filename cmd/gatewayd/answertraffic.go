@@ -1,0 +1,70 @@
+package main
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/revisions"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// describeTraffic tells what waits to take over, what is deployed, and what
+// drains.
+func (d *daemon) describeTraffic(g *control.Gateway, entry gateway, s supervisor.Status) {
+	g.Provisional, g.Previous = s.Provisional, s.Previous
+	g.RolledBack, g.RolledBackAt = text(s.RolledBack), s.RolledBackAt
+	if p := s.Deploying; p != nil {
+		g.Deploy = &control.Deploy{Revision: p.Revision, Launch: p.Launch, Stage: string(p.Stage), Canary: p.Canary, Until: p.Until}
+	}
+	for _, l := range s.Draining {
+		g.Draining = append(g.Draining, control.Drain{Launch: l.Launch, InFlight: l.InFlight, Until: l.Until})
+	}
+	if l := s.Drained; l.Launch > 0 {
+		g.Drained = &control.Drained{Launch: l.Launch, Cut: l.Cut, At: l.At}
+	}
+	if entry.history != nil {
+		g.Override = override(entry, s.Revision)
+		g.Standby = d.describeStandby(entry, s)
+	}
+}
+
+func (d *daemon) describeStandby(entry gateway, s supervisor.Status) *control.Standby {
+	if s.Standby == nil {
+		return nil
+	}
+	wanted := entry.defined.get(s.Revision).Standby.Mode
+	described := &control.Standby{
+		Kind: wanted, Launch: s.Standby.Launch, State: s.Standby.State, Since: s.Standby.Since,
+		Error: text(s.Standby.Err), Next: s.Standby.Next,
+	}
+	if wanted == string(supervisor.WarmStandby) && d.host.Cgroup == nil {
+		described.Kind, described.Why = string(supervisor.CreatedStandby), notWarm
+	}
+	return described
+}
+
+// override says why a revision is not what the configuration says; nothing when
+// it is.
+func override(entry gateway, revision string) string {
+	if entry.defined.get(revision).Revision() == entry.file.Revision() {
+		return ""
+	}
+	n, _ := strconv.Atoi(revision)
+	r, ok := entry.history.Get(n)
+	if !ok {
+		return ""
+	}
+	if last, ok := entry.history.Refused(n); ok {
+		return fmt.Sprintf("revision %d, which is, %s", last.Number, became(last))
+	}
+	return fmt.Sprintf("it came by %s", r.Why)
+}
+
+// became says what became of a revision that does not serve.
+func became(r revisions.Revision) string {
+	if r.Outcome == revisions.RolledBack {
+		return "was rolled back"
+	}
+	return string(r.Outcome)
+}

@@ -1,0 +1,110 @@
+package main
+
+import (
+	"context"
+	"strconv"
+
+	"go.uber.org/zap"
+
+	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/revisions"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// What becomes of revisions is noted in memory by the gateways' loops, which
+// must not wait, and written down by a goroutine of its own.
+
+// note takes from an event what the history of the gateway should know.
+func (d *daemon) note(e supervisor.Event, info launch.Info) {
+	entry, ok := d.gateways.get(e.Gateway)
+	if !ok {
+		return
+	}
+	h := entry.history
+	if n, err := strconv.Atoi(info.Revision); err == nil {
+		h.Examined(n, info.Digest)
+		if serving, _ := h.Serving(); e.Kind == supervisor.LaunchReady && serving.Number == n {
+			h.Settle(n, revisions.Served, "")
+		}
+	}
+	if n, err := strconv.Atoi(e.Revision); err == nil {
+		noteDeploy(h, e, n)
+	}
+	d.write()
+}
+
+// noteDeploy notes what became of a deploy.
+func noteDeploy(h *revisions.History, e supervisor.Event, n int) {
+	switch e.Kind {
+	case supervisor.DeploySwitched:
+		h.Serve(n)
+		h.Settle(n, revisions.Served, "")
+	case supervisor.DeployFailed:
+		h.Settle(n, revisions.Failed, text(e.Cause))
+	case supervisor.RolledBack:
+		if bad, ok := h.Serving(); ok && bad.Number != n {
+			h.Settle(bad.Number, revisions.RolledBack, text(e.Cause))
+		}
+		h.Serve(n)
+	}
+}
+
+// write has the books brought up to date soon.
+func (d *daemon) write() {
+	select {
+	case d.written <- struct{}{}:
+	default: // it will be anyway
+	}
+}
+
+// keepBooks writes until ctx ends, and then once more.
+func (d *daemon) keepBooks(ctx context.Context) {
+	for {
+		select {
+		case <-d.written:
+			d.writeBooks()
+		case <-ctx.Done():
+			d.writeBooks()
+			return
+		}
+	}
+}
+
+// writeBooks writes down the histories and has the launchers forget the
+// revisions that nobody can ask for any more.
+func (d *daemon) writeBooks() {
+	for _, entry := range d.gateways.all() {
+		d.save(entry)
+		entry.defined.keep(func() []string { return d.wanted(entry.file.Name) })
+	}
+}
+
+func (d *daemon) save(entry gateway) {
+	if err := entry.history.Save(); err != nil {
+		d.log.Warn("the history is not written down; the next change tries again", event("history-lost"),
+			zap.String("gateway", entry.file.Name), zap.Error(err))
+	}
+}
+
+// wanted are the revisions of a gateway that may be asked for, what serves first.
+func (d *daemon) wanted(name string) []string {
+	s, ok := d.state(name)
+	if !ok {
+		return nil
+	}
+	wanted := []string{s.Revision, s.Previous}
+	if s.Deploying != nil {
+		wanted = append(wanted, s.Deploying.Revision)
+	}
+	return wanted
+}
+
+// state is the gateway as the supervisor has it.
+func (d *daemon) state(name string) (supervisor.Status, bool) {
+	for _, s := range d.supervisor.Status() {
+		if s.Name == name {
+			return s, true
+		}
+	}
+	return supervisor.Status{}, false
+}

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/launch"
+)
+
+// defined are the revisions of a gateway that its launcher knows. One that the
+// supervisor may ask for must be among them: the one that serves, the one that
+// would come back, and those on their way.
+type defined struct {
+	launcher *launch.Launcher
+	changing sync.Mutex // what the launcher knows is changed by one at a time: it opens listeners
+
+	mu        sync.Mutex
+	revisions map[string]config.Gateway
+	newest    string
+	held      int // deploys on their way: nothing is forgotten meanwhile
+}
+
+func newDefined(l *launch.Launcher) *defined {
+	return &defined{launcher: l, revisions: make(map[string]config.Gateway)}
+}
+
+// add makes a revision known. Nothing is forgotten until release is called. An
+// error tells that a listener cannot be had: each launch then tries again, and fails
+// with it.
+func (d *defined) add(revision string, g config.Gateway) (release func(), err error) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	d.mu.Lock()
+	d.revisions[revision], d.newest = g, revision
+	d.held++
+	d.mu.Unlock()
+	return d.release, d.launcher.Define(revision, g)
+}
+
+func (d *defined) release() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.held--
+}
+
+// get returns a revision, or the newest where it is not known.
+func (d *defined) get(revision string) config.Gateway {
+	if d == nil {
+		return config.Gateway{} // of a gateway that is gone
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if g, ok := d.revisions[revision]; ok {
+		return g
+	}
+	return d.revisions[d.newest]
+}
+
+// keep forgets all revisions but those that are wanted, the first of which
+// serves, unless a deploy is on its way. Listeners that only the others had are
+// closed. wanted is asked when no deploy can begin any more.
+func (d *defined) keep(wanted func() []string) {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	d.mu.Lock()
+	busy := d.held > 0 || len(d.revisions) < 2
+	d.mu.Unlock()
+	if busy {
+		return
+	}
+	revisions := wanted()
+	g, unwanted := d.part(revisions)
+	if len(unwanted) == 0 {
+		return
+	}
+	// What it got last is what a launcher goes by, and does not forget.
+	_ = d.launcher.Define(revisions[0], g) // its listeners are there, or each launch says what is wrong
+	for _, revision := range unwanted {
+		d.launcher.Forget(revision)
+	}
+}
+
+// part takes those away that are not wanted.
+func (d *defined) part(wanted []string) (serving config.Gateway, unwanted []string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(wanted) == 0 {
+		return serving, nil
+	}
+	serving, known := d.revisions[wanted[0]]
+	if !known {
+		return serving, nil
+	}
+	for revision := range d.revisions {
+		if !slices.Contains(wanted, revision) {
+			unwanted = append(unwanted, revision)
+			delete(d.revisions, revision)
+			d.newest = wanted[0]
+		}
+	}
+	return serving, unwanted
+}
