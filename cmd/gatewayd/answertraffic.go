@@ -2,9 +2,11 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/revisions"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -24,8 +26,32 @@ func (d *daemon) describeTraffic(g *control.Gateway, entry gateway, s supervisor
 		g.Drained = &control.Drained{Launch: l.Launch, Cut: l.Cut, At: l.At}
 	}
 	if entry.history != nil {
+		g.Listens = describePorts(entry, s)
 		g.Override = override(entry, s.Revision)
 		g.Standby = d.describeStandby(entry, s)
+	}
+}
+
+// describePorts tells of the listens of the revision that serves: of what its
+// launch has of them, if there is one.
+func describePorts(entry gateway, s supervisor.Status) []control.Port {
+	infos := append(entry.launcher.Info(s.Launch).Listens, entry.launcher.Listens()...)
+	var ports []control.Port
+	for _, l := range entry.defined.get(s.Revision).Listen {
+		i := slices.IndexFunc(infos, func(i launch.ListenInfo) bool { return i.Name == l.Name && i.Address == l.Address })
+		if i < 0 {
+			ports = append(ports, control.Port{Name: l.Name, Address: l.Address, Mode: l.Mode, Slot: -1, InFlight: -1, Error: "nobody listens there"})
+			continue
+		}
+		ports = append(ports, describePort(infos[i]))
+	}
+	return ports
+}
+
+func describePort(i launch.ListenInfo) control.Port {
+	return control.Port{
+		Name: i.Name, Address: i.Address, Mode: i.Mode, Kind: string(i.Kind), Why: i.Why, Slot: i.Slot,
+		Waiting: i.Waiting, InFlight: i.InFlight, Rescued: i.Rescued, Accepted: i.Accepted, Refused: i.Refused,
 	}
 }
 

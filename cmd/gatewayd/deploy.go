@@ -58,9 +58,16 @@ func (d *daemon) settle(entry gateway, n int, err error) {
 		entry.history.Serve(n)
 	case err != nil && (s.Deploying == nil || s.Deploying.Revision != number(n)):
 		if r, ok := entry.history.Get(n); ok && r.Outcome == revisions.UnderWay {
-			entry.history.Settle(n, revisions.Failed, err.Error())
+			entry.history.Settle(n, outcome(err), err.Error())
 		}
 	}
+}
+
+func outcome(err error) revisions.Outcome {
+	if errors.Is(err, supervisor.ErrRolledBack) {
+		return revisions.RolledBack
+	}
+	return revisions.Failed
 }
 
 // Deploy brings what the configuration says, or the same with another source.

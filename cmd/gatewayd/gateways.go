@@ -125,18 +125,12 @@ func (d *daemon) add(file config.Gateway) error {
 	d.gateways.expect(g.Stop.Timeout)
 	err = d.supervisor.Add(supervisor.Gateway{
 		Name: file.Name, Revision: revision, Policy: d.policy(g),
-		Launcher: entry.launcher, Prober: entry.launcher, Traffic: traffic(entry.launcher), Stopped: stopped,
+		Launcher: entry.launcher, Prober: entry.launcher, Traffic: entry.launcher, Stopped: stopped,
 	})
 	if err != nil {
 		d.gateways.remove(file.Name)
 	}
 	return err
-}
-
-// traffic is for as long as not every launcher is one.
-func traffic(l any) supervisor.Traffic {
-	t, _ := l.(supervisor.Traffic)
-	return t
 }
 
 // first is what runs at the start: what did before, while the file says what it

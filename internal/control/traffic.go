@@ -18,6 +18,8 @@ type Port struct {
 	Waiting  int    `json:"waiting"`         // connections that nobody has accepted yet
 	InFlight int    `json:"in_flight"`       // connections of the launch that serves; -1: not known
 	Rescued  int64  `json:"rescued"`         // connections that waited for a launch that had ended, and reached another
+	Accepted int64  `json:"accepted"`        // by the proxy, so far
+	Refused  int64  `json:"refused"`         // by the proxy, since nothing served for too long
 }
 
 // Standby is what waits to take over.
@@ -121,6 +123,9 @@ func describePort(l Port) string {
 	}
 	if l.Rescued > 0 {
 		line += fmt.Sprintf(", %d rescued", l.Rescued)
+	}
+	if l.Refused > 0 {
+		line += fmt.Sprintf(", %d refused", l.Refused)
 	}
 	if l.Why != "" {
 		line += "; shared: " + printable(l.Why)
