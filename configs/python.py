@@ -1,0 +1,33 @@
+"""A small HTTP server on a unix socket, under gatewayd: see python.toml."""
+
+import http.server
+import signal
+import socketserver
+import sys
+import threading
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    timeout = 5  # of an idle connection: a deploy waits for it
+
+    def do_GET(self):
+        body = b"ok\n" if self.path == "/healthz" else b"python\n"
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    request_queue_size = 1024
+
+
+# As PID 1 of the container it gets SIGTERM only if it asks for it.
+server = Server(sys.argv[1], Handler)
+signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+server.serve_forever()
+server.server_close()  # returns when the threads have answered
