@@ -53,7 +53,7 @@ func (p *Proxy) Suspend(ctx context.Context) (State, []*os.File, error) {
 	select {
 	case <-calm:
 	case <-ctx.Done():
-		p.Continue()
+		go p.Continue() // as soon as a dial that does not heed its context has returned
 		return State{}, nil, fmt.Errorf("suspend proxy: %w", ctx.Err())
 	}
 	s, files, err := p.describe()
@@ -65,8 +65,16 @@ func (p *Proxy) Suspend(ctx context.Context) (State, []*os.File, error) {
 	return s, files, nil
 }
 
-// Continue undoes Suspend.
+// Continue undoes Suspend, also one that has not returned yet.
 func (p *Proxy) Continue() {
+	p.mu.Lock()
+	if p.state != suspended {
+		p.mu.Unlock()
+		return
+	}
+	calm := p.whenCalm()
+	p.mu.Unlock()
+	<-calm // what begins again must have ended
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state == suspended {
