@@ -2,7 +2,7 @@
 // arguments say, one step after another, and then waits for SIGTERM, at which
 // it ends with code 0:
 //
-//	serve=ADDRESS     answer HTTP from here on (see serve.go)
+//	serve=ADDRESS     answer HTTP from here on (see serve.go); ADDRESS may be inherit
 //	get=URL           ask by HTTP and end, with code 0 for a good answer
 //	unix=PATH         accept connections at a unix socket
 //	notify            say READY=1 to NOTIFY_SOCKET
@@ -26,6 +26,7 @@
 //	exit=N            end with a code
 //	die=KILL          end by a signal
 //	once=PATH:STEP    do STEP unless PATH exists, and make it
+//	when=PATH:STEP    do STEP if PATH exists
 package main
 
 import (

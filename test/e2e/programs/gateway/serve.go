@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ var sick, deaf atomic.Bool
 //	/list?path=P the names in a directory
 //	/env         the environment
 func serve(address string) error {
-	l, err := net.Listen("tcp", address)
+	l, err := listen(address)
 	if err != nil {
 		return err
 	}
@@ -34,6 +35,18 @@ func serve(address string) error {
 	mux.HandleFunc("/list", about(list))
 	go func() { fail(http.Serve(l, mux)) }()
 	return nil
+}
+
+// listen takes the first socket of LISTEN_FDS (sd_listen_fds(3)) where address
+// says so.
+func listen(address string) (net.Listener, error) {
+	if address != "inherit" {
+		return net.Listen("tcp", address)
+	}
+	if pid := os.Getenv("LISTEN_PID"); pid != strconv.Itoa(os.Getpid()) {
+		return nil, fmt.Errorf("LISTEN_PID is %q", pid)
+	}
+	return net.FileListener(os.NewFile(3, "inherited"))
 }
 
 func health(w http.ResponseWriter, r *http.Request) {

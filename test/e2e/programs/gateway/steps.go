@@ -46,6 +46,7 @@ func actions() map[string]func(value string) error {
 		"exit":    exit,
 		"die":     die,
 		"once":    once,
+		"when":    when,
 	}
 }
 
@@ -182,6 +183,15 @@ func once(value string) error {
 	}
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		return err
+	}
+	do(step)
+	return nil
+}
+
+func when(value string) error {
+	path, step, _ := strings.Cut(value, ":")
+	if _, err := os.Lstat(path); err != nil {
+		return nil
 	}
 	do(step)
 	return nil

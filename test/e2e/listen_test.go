@@ -1,0 +1,178 @@
+package e2e
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// listening is a gateway whose listener is gatewayd's.
+const listening = `
+[gateway.web]
+rootfs = "$ROOTFS"
+command = ["/gateway", "serve=inherit", "when=/crash:sleep=150ms", "when=/crash:exit=3"]
+ready.probe = "http://127.0.0.1:$PORT/"
+ready.interval = "100ms"
+restart.delay = "50ms"
+deploy.confirm = "1m"
+[[gateway.web.listen]]
+name = "http"
+address = "127.0.0.1:$PORT"
+`
+
+// A restart of the unit under load refuses nobody: systemd keeps the sockets,
+// and who comes meanwhile is answered afterwards.
+func TestRestartOfTheUnitRefusesNobody(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-restart")
+	i.configure(listening)
+	i.mustStart()
+	clients := i.startLoad("PORT")
+	for range longer(3, 30) {
+		before := i.mainPid()
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Fatal(err)
+		}
+		if i.mainPid() == before {
+			t.Fatal("not restarted")
+		}
+	}
+	clients.stop(t, refused, late)
+	if n := i.property("NFileDescriptorStore"); n != "9" {
+		t.Errorf("systemd keeps %s sockets, not eight slots and the control socket", n)
+	}
+	i.mustStop()
+	i.mustBeNothing()
+}
+
+// Nor does kill -9 of gatewayd.
+func TestDeathOfTheDaemonRefusesNobody(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-killed")
+	i.configure(listening)
+	i.mustStart()
+	clients := i.startLoad("PORT")
+	for range longer(3, 30) {
+		before := i.mainPid()
+		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "the next gatewayd", func() error {
+			if now := i.mainPid(); now == 0 || now == before || i.property("ActiveState") != "active" {
+				return fmt.Errorf("main pid %d, before %d", now, before)
+			}
+			return nil
+		})
+	}
+	clients.stop(t, refused, late)
+}
+
+// What the configuration no longer lists is not kept either.
+func TestListenerThatIsRemoved(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-removed")
+	i.configure(listening + `
+[gateway.other]
+rootfs = "$ROOTFS"
+command = ["/gateway", "serve=inherit"]
+[[gateway.other.listen]]
+name = "http"
+address = "127.0.0.1:$PORT2"
+`)
+	i.mustStart()
+	i.mustAsk("PORT2", "/")
+	i.configure(listening)
+	i.must("reload")
+	i.mustBeRefused("PORT2")
+	eventually(t, "one gateway's sockets", func() error { return i.stores("9") })
+
+	i.configure(strings.ReplaceAll(listening, "$PORT", "$PORT3")) // while gatewayd is away
+	if err := i.systemctl("restart", i.unit); err != nil {
+		t.Fatal(err)
+	}
+	i.mustAsk("PORT3", "/")
+	i.mustBeRefused("PORT")
+	eventually(t, "the new sockets alone", func() error { return i.stores("9") })
+}
+
+func (i *instance) stores(want string) error {
+	if n := i.property("NFileDescriptorStore"); n != want {
+		return fmt.Errorf("systemd keeps %s sockets, want %s", n, want)
+	}
+	return nil
+}
+
+func (i *instance) mustBeRefused(port string) {
+	i.t.Helper()
+	if c, err := net.Dial("tcp", "127.0.0.1:"+i.values[port]); err == nil {
+		_ = c.Close()
+		i.t.Errorf("somebody still listens at %s", port)
+	}
+}
+
+// A port that somebody else has fails the gateway that wants it, by name of who
+// has it; the others go on.
+func TestPortThatIsTaken(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-taken")
+	l, err := net.Listen("tcp", "127.0.0.1:"+i.values["PORT"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	i.configure(listening + `
+[gateway.other]
+rootfs = "$ROOTFS"
+command = ["/gateway", "serve=127.0.0.1:$PORT2"]
+ready.probe = "http://127.0.0.1:$PORT2/"
+`)
+	i.mustStart()
+	i.awaitReady("other")
+	s := i.await("web", "failed", func(s state) bool { return s.Phase == "failed" })
+	if !strings.Contains(s.Cause, fmt.Sprint(os.Getpid())) {
+		t.Errorf("the cause does not name pid %d: %s", os.Getpid(), s.Cause)
+	}
+	_ = l.Close()
+	i.must("start", "web")
+	i.mustAsk("PORT", "/")
+}
+
+// A socket unit starts gatewayd with the first connection, which is answered.
+func TestSocketActivation(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-socket")
+	i.configure(strings.Replace(listening, `address = "127.0.0.1:$PORT"`, `address = "systemd:web"`, 1))
+	shipped, err := os.ReadFile("/usr/local/lib/systemd/user/gatewayd.socket")
+	if err != nil {
+		t.Fatal(err)
+	}
+	unit := strings.TrimSuffix(i.unit, ".service") + ".socket"
+	text := strings.Replace(string(shipped), "ListenStream=127.0.0.1:8090", "Service="+i.unit+"\nListenStream=127.0.0.1:"+i.values["PORT"], 1)
+	mustWrite(t, filepath.Join(units(t), unit), text)
+	reloadManager(t)
+	t.Cleanup(func() {
+		_ = exec.Command("systemctl", "--user", "stop", unit).Run()
+		_ = os.Remove(filepath.Join(units(t), unit))
+	})
+	if err := i.systemctl("start", unit); err != nil {
+		t.Fatal(err)
+	}
+	if pid := i.mainPid(); pid != 0 {
+		t.Fatalf("gatewayd runs already, as %d", pid)
+	}
+	if err := askOnce("127.0.0.1:" + i.values["PORT"]); err != nil {
+		t.Fatal(err)
+	}
+	clients := i.startLoad("PORT")
+	for range 3 {
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Error(err)
+		}
+	}
+	clients.stop(t, refused, late)
+}
