@@ -14,6 +14,7 @@ func (m *machine) clean(now time.Time, l *launch) {
 		m.silence(l)
 		l.mayRun = !l.exited
 		l.endedAt = now
+		l.count.at = time.Time{}
 	}
 	l.cleanOwed = true
 	l.enter(now, cleaning)

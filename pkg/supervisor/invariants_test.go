@@ -1,6 +1,9 @@
 package supervisor
 
-import "slices"
+import (
+	"errors"
+	"slices"
+)
 
 // invariants are what holds between any two steps.
 func (w *model) invariants() {
@@ -11,23 +14,18 @@ func (w *model) invariants() {
 	if next := m.nextDeadline(); !next.IsZero() && !next.After(w.now) {
 		w.failf("a deadline is due after the step that should have seen to it: %v", next.Sub(scriptBegin))
 	}
-	serving := 0
 	for _, l := range m.launches {
-		if l.deadline.IsZero() && l.state != ready && (l.state != created || !m.blocked(m.policy)) {
+		if l.deadline.IsZero() && l.state != ready && l.state != frozen && l.stoodAt.IsZero() &&
+			(l.state != created || !m.blocked(l.policy)) {
 			w.failf("launch %d is %s without an end", l.n, l.state)
 		}
-		if !l.leaving() {
-			serving++
-			if l != m.current {
-				w.failf("launch %d is %s, and is not the current one", l.n, l.state)
-			}
+		if l.coming() && l.state != draining && l != m.current && l != m.standby && l != m.candidate {
+			w.failf("launch %d is %s, and has no role", l.n, l.state)
 		}
-	}
-	if serving > 1 {
-		w.failf("%d launches serve", serving)
 	}
 	w.phaseFits()
 	w.waitersFit()
+	w.rolesFit()
 }
 
 func (w *model) phaseFits() {
@@ -39,7 +37,8 @@ func (w *model) phaseFits() {
 	fits := false
 	switch m.phase {
 	case Starting:
-		fits = s == preparing || s == created || s == starting || s == "" && m.blocked(m.policy)
+		fits = s == preparing || s == created || s == starting || s == freezing || s == thawing ||
+			s == "" && (m.blocked(m.policy) || m.held() >= m.policy.Launches)
 	case Ready:
 		fits = s == ready
 	case Stopping:
@@ -54,12 +53,83 @@ func (w *model) phaseFits() {
 	}
 }
 
+// rolesFit checks that nobody stands by or is deployed where there is no place for it.
+func (w *model) rolesFit() {
+	m := w.m
+	if l := m.standby; l != nil {
+		restart := m.phase == Starting && !m.blocked(m.policy)
+		if m.goal != toRun || m.doing != nil || restart || l.revision != m.revision || l == m.current || l == m.candidate {
+			w.failf("launch %d of %s stands by in phase %s of %s", l.n, l.revision, m.phase, m.revision)
+		}
+	}
+	if l := m.candidate; l != nil && (m.goal != toRun || m.doing == nil || !m.doing.beside || l.revision != m.doing.Revision) {
+		w.failf("launch %d is deployed by nobody", l.n)
+	}
+	if d := m.doing; d != nil && d.beside && m.trial != nil {
+		w.failf("%s is on trial while %s is deployed", m.revision, d.Revision)
+	}
+	if l := m.current; l != nil && l.coming() && l.revision != m.revision {
+		w.failf("launch %d of %s is current, the revision is %s", l.n, l.revision, m.revision)
+	}
+}
+
+// takeSteer notes who gets new connections; now and then it fails.
+func (w *model) takeSteer(a steer) {
+	if !w.m.steers {
+		w.failf("there is no traffic to steer")
+	}
+	switch a.share {
+	case all:
+		w.serving, w.canary = a.n, 0
+	case 0:
+		w.canary = 0
+	default:
+		w.canary = a.n
+	}
+	if w.byte()%16 == 15 {
+		w.failures = append(w.failures, steerFailed{a.n, a.share, errors.New("no")})
+	}
+}
+
+// traffic checks, after a step, that new connections go where they are served, and that the limit is kept.
+func (w *model) traffic(actions []action) {
+	m := w.m
+	if w.finished {
+		return
+	}
+	for _, a := range actions {
+		if _, is := a.(prepare); is && m.held() > m.policy.Launches {
+			w.failf("%d launches, %d are allowed", m.held(), m.policy.Launches)
+		}
+	}
+	if m.phase == Ready && w.lives[m.current.n].frozen {
+		w.failf("launch %d serves, and is frozen", m.current.n)
+	}
+	if !m.steers {
+		return
+	}
+	if w.serving > 0 && w.life(w.serving).startedN == 0 {
+		w.failf("launch %d gets the connections, and was never started", w.serving)
+	}
+	if m.phase == Ready && w.serving != m.current.n {
+		w.failf("launch %d serves, %d gets the connections", m.current.n, w.serving)
+	}
+	if w.canary > 0 && (m.candidate == nil || m.candidate.n != w.canary || m.candidate.state != ready) {
+		w.failf("launch %d has a share, and is no canary", w.canary)
+	}
+}
+
 // waitersFit checks that nobody waits for what does not come by itself.
 func (w *model) waitersFit() {
 	for _, waits := range w.m.waiting {
 		comes := w.m.goal != toRun
-		if waits.until == untilReady {
+		switch waits.until {
+		case untilReady:
 			comes = w.m.goal == toRun && (w.m.phase == Starting || w.m.phase == Stopping)
+		case untilSwitched:
+			comes = w.m.doing != nil
+		case untilProved:
+			comes = w.m.doing != nil || w.m.proving && w.m.phase != Failed && w.m.phase != Ended
 		}
 		if !comes {
 			w.failf("somebody waits (until %d) in phase %s", waits.until, w.m.phase)

@@ -154,7 +154,8 @@ func (m *machine) expire(now time.Time) {
 			m.overdue(now, l)
 		case l.probe.due(now):
 			m.probeDue(now, l)
-		case l.count.due(now):
+		}
+		if l.count.due(now) {
 			m.askCount(now, l)
 		}
 	}

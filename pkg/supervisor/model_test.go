@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -21,6 +22,13 @@ type model struct {
 	asked    map[*waiter]bool // false: answered or withdrawn
 	finished bool
 	trace    []string
+
+	serving   int // the launch that got all new connections last; 0: none yet
+	canary    int
+	failures  []input // of the steering, for the steps that follow
+	revisions int
+
+	connections int // what InFlight answers
 }
 
 // life is what the model knows of one launch.
@@ -31,6 +39,8 @@ type life struct {
 	mayRun    bool // Start was asked, and nothing has said yet that no process is left
 	cleaned   int  // successful answers of Clean
 	forgotten bool
+	overlap   bool // its policy lets it run beside another
+	frozen    bool // Freeze has answered so
 }
 
 func newModel(t *testing.T, data []byte) *model {
@@ -41,8 +51,26 @@ func newModel(t *testing.T, data []byte) *model {
 	p.Restart.Mode = []RestartMode{Always, Always, OnFailure, Never}[flags>>2&3]
 	p.Restart.MaxFailures = int(flags >> 4 & 3)
 	p.Stop.Timeout = time.Duration(w.byte()%3) * time.Second
-	w.m = newMachine(w.now, Gateway{Name: "web", Policy: p}, func() float64 { return float64(w.byte()) / 256 })
+	p.Restart.ResetAfter = time.Duration(w.byte()%4) * time.Second // 0: ten
+	w.setTraffic(&p)
+	g := Gateway{Name: "web", Revision: "r0", Policy: p}
+	if w.byte()%4 > 0 {
+		g.Traffic = &noTraffic{}
+	}
+	w.m = newMachine(w.now, g, func() float64 { return float64(w.byte()) / 256 })
 	return w
+}
+
+// setTraffic draws the parts of a policy that standbys and deploys are about.
+func (w *model) setTraffic(p *Policy) {
+	flags := w.byte()
+	p.Overlap = flags&3 > 0
+	p.Standby.Mode = []StandbyMode{NoStandby, CreatedStandby, WarmStandby, WarmStandby}[flags>>2&3]
+	p.Standby.Check = time.Duration(flags>>4&1) * time.Second
+	p.Standby.MaxAge = time.Duration(flags>>5&1) * 5 * time.Second
+	p.Deploy.Drain = time.Duration(flags>>6&1) * time.Second
+	p.Deploy.Confirm = time.Duration(flags>>7&1) * 30 * time.Second
+	p.Launches = 2 + int(w.byte()%3)
 }
 
 func (w *model) byte() byte {
@@ -68,11 +96,37 @@ func (w *model) step(in input) {
 		return
 	}
 	actions := w.m.step(w.now, in)
-	w.trace = append(w.trace, fmt.Sprintf("%v %T%+v -> %T %s", w.now.Sub(scriptBegin), in, in, actions, w.m.phase))
+	w.trace = append(w.trace, fmt.Sprintf("%v %T%+v -> %s %s", w.now.Sub(scriptBegin), in, in, w.words(actions), w.m.phase))
 	for _, a := range actions {
 		w.take(a)
 	}
 	w.invariants()
+	w.traffic(actions)
+	if len(w.failures) > 0 {
+		in := w.failures[0]
+		w.failures = w.failures[1:]
+		w.step(in)
+	}
+}
+
+// words tells of actions what a trace needs.
+func (w *model) words(actions []action) string {
+	text := ""
+	for _, a := range actions {
+		switch a := a.(type) {
+		case emit:
+			text += fmt.Sprintf(" %s(%d)", a.event.Kind, a.event.Launch)
+		case steer:
+			text += fmt.Sprintf(" steer(%d %d)", a.n, a.share)
+		case freeze:
+			text += fmt.Sprintf(" freeze(%d %v)", a.n, a.frozen)
+		case answer:
+			text += fmt.Sprintf(" answer(%v)", a.err)
+		default:
+			text += fmt.Sprintf(" %s(%d)", strings.TrimPrefix(fmt.Sprintf("%T", a), "supervisor."), numberOf(a))
+		}
+	}
+	return text
 }
 
 func (w *model) life(n int) *life {
@@ -89,8 +143,10 @@ func (w *model) take(a action) {
 		w.takePrepare(a)
 	case start:
 		w.takeStart(a)
-	case probe, signal, kill, clean:
+	case probe, signal, kill, clean, freeze, count:
 		w.takeCall(a)
+	case steer:
+		w.takeSteer(a)
 	case forget:
 		if l := w.life(a.n); l.cleaned != 1 || l.forgotten {
 			w.failf("launch %d forgotten: %+v", a.n, *l)
@@ -110,19 +166,22 @@ func (w *model) takePrepare(a prepare) {
 	if w.lives[a.n] != nil {
 		w.failf("launch %d prepared twice", a.n)
 	}
+	at := slices.IndexFunc(w.m.launches, func(l *launch) bool { return l.n == a.n })
+	fresh := &life{overlap: w.m.launches[at].policy.Overlap}
+	waits := w.m.standby != nil && w.m.standby.n == a.n
 	for n, l := range w.lives {
-		if n > a.n || l.mayRun {
+		if n > a.n || l.mayRun && !waits && !(l.overlap && fresh.overlap) {
 			w.failf("launch %d prepared after %d: %+v", a.n, n, *l)
 		}
 	}
-	w.lives[a.n] = &life{}
+	w.lives[a.n] = fresh
 	w.calls = append(w.calls, a)
 }
 
 func (w *model) takeStart(a start) {
 	l := w.life(a.n)
 	for n, other := range w.lives {
-		if other.mayRun {
+		if other.mayRun && !(l.overlap && other.overlap) {
 			w.failf("launch %d started beside %d", a.n, n)
 		}
 	}
@@ -162,6 +221,10 @@ func numberOf(a action) int {
 		return a.n
 	case clean:
 		return a.n
+	case freeze:
+		return a.n
+	case count:
+		return a.n
 	}
 	return 0
 }
@@ -172,7 +235,7 @@ func (w *model) reply(i int, err error) {
 	w.calls = slices.Delete(w.calls, i, i+1)
 	n := numberOf(a)
 	l := w.lives[n]
-	switch a.(type) {
+	switch a := a.(type) {
 	case prepare:
 		l.prepared, l.alive = err == nil, err == nil
 		l.mayRun = errors.Is(err, ErrRunning) && l.cleaned == 0 // else Clean has waited for it
@@ -188,6 +251,13 @@ func (w *model) reply(i int, err error) {
 	case clean:
 		l.takeClean(err)
 		w.step(cleaned{n, err})
+	case freeze:
+		if err == nil {
+			l.frozen = a.frozen
+		}
+		w.step(froze{n, a.frozen, err})
+	case count:
+		w.step(counted{n, w.connections, err})
 	}
 }
 

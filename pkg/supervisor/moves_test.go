@@ -19,13 +19,20 @@ func (w *model) somebody() *waiter {
 // move does one thing that may happen, as the next bytes say.
 func (w *model) move() {
 	op, arg := w.byte(), int(w.byte())
+	w.connections = int(op >> 4 & 1)
 	switch op % 16 {
-	case 0, 1, 2, 3, 4, 5: // most of the time, calls work
+	case 0, 1: // for a while all is well
+		for range arg % 32 {
+			w.work()
+		}
+	case 2, 3, 4, 5: // most of the time, calls work
 		w.replyTo(arg, nil)
 	case 6, 7:
 		w.replyTo(arg, someError(arg))
-	case 8, 9:
+	case 8:
 		w.exitOf(arg)
+	case 9:
+		w.probeOf(arg)
 	case 10:
 		w.now = w.now.Add(time.Duration(arg) * time.Millisecond)
 		w.step(tick{})
@@ -49,37 +56,58 @@ func (w *model) replyTo(arg int, err error) {
 	}
 }
 
-func someError(arg int) error {
-	return []error{
-		errors.New("no"), fmt.Errorf("x: %w", ErrPermanent), fmt.Errorf("x: %w", ErrRunning), os.ErrDeadlineExceeded,
-	}[arg>>6]
-}
-
-func (w *model) exitOf(arg int) {
-	for n := range len(w.lives) + 1 {
-		if l := w.lives[n]; l != nil && l.alive {
-			w.exit(n, []Exit{{}, {Code: 3}, {Signal: syscall.SIGKILL}, {OOM: true}}[arg%4])
+// probeOf answers a probe or a count: most of what is out is that.
+func (w *model) probeOf(arg int) {
+	for i, a := range w.calls {
+		switch a.(type) {
+		case probe, count:
+			var err error
+			if arg%2 == 0 {
+				err = errors.New("no")
+			}
+			w.reply(i, err)
 			return
 		}
 	}
 }
 
+func someError(arg int) error {
+	return []error{
+		errors.New("no"), fmt.Errorf("x: %w", ErrPermanent), fmt.Errorf("x: %w", ErrRunning), os.ErrDeadlineExceeded,
+		fmt.Errorf("x: %w", ErrUncounted),
+	}[arg>>3%5]
+}
+
+func (w *model) exitOf(arg int) {
+	var alive []int
+	for n := range len(w.lives) + 1 {
+		if l := w.lives[n]; l != nil && l.alive {
+			alive = append(alive, n)
+		}
+	}
+	if len(alive) > 0 {
+		w.exit(alive[(arg>>2)%len(alive)], []Exit{{}, {Code: 3}, {Signal: syscall.SIGKILL}, {OOM: true}}[arg%4])
+	}
+}
+
 func (w *model) request(arg int) {
 	switch arg % 16 {
-	case 0, 1, 2, 3, 4:
+	case 0, 1, 2, 3:
 		w.step(askStart{w.somebody()})
-	case 5, 6, 7:
+	case 4:
 		w.step(askRestart{w.somebody()})
-	case 8, 9, 10:
+	case 5, 6:
 		w.step(askStop{w.somebody()})
-	case 11:
+	case 7:
 		w.step(askPing{w.somebody()})
-	case 12, 13:
-		w.step(askDeploy{w.somebody(), Deployment{Revision: "b", Policy: w.m.policy}})
-	case 14:
+	case 8:
 		w.step(hurry{})
-	case 15:
-		w.step(askLeave{who: w.somebody(), abandon: arg > 200})
+	case 9:
+		if arg > 128 {
+			w.step(askLeave{who: w.somebody(), abandon: arg > 200})
+		}
+	default:
+		w.step(w.deploy(arg))
 	}
 }
 
@@ -95,7 +123,8 @@ func (w *model) late(arg int) {
 	err := someError(arg)
 	w.nothingFollows(
 		prepared{n, err}, prepared{n, nil}, started{n, err}, probed{n, err}, signalled{n, err}, killed{n, err},
-		cleaned{n, err}, cleaned{n, nil}, exited{n, Exit{Code: 1}},
+		cleaned{n, err}, cleaned{n, nil}, exited{n, Exit{Code: 1}}, froze{n, true, err}, froze{n, false, nil},
+		counted{n, 0, nil}, counted{n, 1, err}, steerFailed{n, 7, err},
 	)
 	for _, l := range w.m.launches {
 		w.unasked(l.n, err)
@@ -117,6 +146,12 @@ func (w *model) unasked(n int, err error) {
 	}
 	if !out(probe{}) {
 		w.nothingFollows(probed{n, err}, probed{n, nil})
+	}
+	if !out(freeze{}) {
+		w.nothingFollows(froze{n, true, err}, froze{n, true, nil}, froze{n, false, err}, froze{n, false, nil})
+	}
+	if !out(count{}) {
+		w.nothingFollows(counted{n, 0, nil}, counted{n, 1, nil}, counted{n, 0, err})
 	}
 	if !out(clean{}) {
 		w.nothingFollows(cleaned{n, err}, cleaned{n, nil})
@@ -142,6 +177,40 @@ func (w *model) withdrawOne() {
 			return
 		}
 	}
+}
+
+// deploy draws a deployment. Its policy keeps the number of launches.
+func (w *model) deploy(arg int) askDeploy {
+	w.revisions++
+	d := Deployment{
+		Revision: fmt.Sprint("r", w.revisions), Policy: w.m.policy,
+		Until: DeployUntil(arg>>4) % 3, Canary: arg >> 6 * 50, CanaryFor: time.Second,
+	}
+	launches := d.Policy.Launches
+	if arg > 100 {
+		w.setTraffic(&d.Policy)
+	}
+	d.Policy.Launches = launches
+	return askDeploy{w.somebody(), d}
+}
+
+// bringUp starts the gateway in a world in which everything works from now on: it comes to serve, with the standby
+// that it is to have, and nothing left to do.
+func (w *model) bringUp() {
+	if w.finished || w.m.leaves() {
+		return
+	}
+	w.connections = 0
+	w.step(askStart{w.somebody()})
+	for range 3000 {
+		m := w.m
+		stands := m.policy.Standby.Mode == NoStandby || m.standby != nil && !m.standby.stoodAt.IsZero()
+		if m.phase == Ready && m.doing == nil && !m.proving && stands {
+			return
+		}
+		w.work()
+	}
+	w.failf("it does not come up: %s, %+v", w.m.phase, w.m.snapshot().Status)
 }
 
 // bringDown stops the gateway in a world in which everything works from now on.

@@ -43,13 +43,24 @@ func (m *machine) unshare(l *launch) {
 // steerFailed notes that Switch failed. One that has been overtaken by another does not matter.
 func (m *machine) steerFailed(now time.Time, in steerFailed) {
 	s := &m.steering
-	if s.serving == 0 || in.n != s.serving && in.n != s.canary && in.share > 0 {
+	if !s.asked(in.n, in.share) {
 		return
 	}
 	s.err = in.err
 	s.failures++
 	s.at = now.Add(retryDelay(s.failures))
 	m.emit(now, Event{Kind: SteeringFailed, Launch: in.n, Cause: in.err, Next: s.at})
+}
+
+// asked says whether n having this share is what was asked for last.
+func (s *steering) asked(n, share int) bool {
+	switch share {
+	case all:
+		return n == s.serving
+	case 0:
+		return s.serving > 0 && s.canary == 0
+	}
+	return n == s.canary && share == s.share
 }
 
 // steerAgain tells Traffic all that holds: a canary is gone when another launch gets all.

@@ -29,25 +29,28 @@ func (t *trial) count() {
 
 // test begins the time in which a revision is provisional, and returns its end; zero: it is not.
 func (m *machine) test(now time.Time) time.Time {
-	t := m.trial
-	if t == nil {
-		return time.Time{}
-	}
 	if m.policy.Deploy.Confirm <= 0 {
 		m.trial = nil
 		return time.Time{}
 	}
-	t.tested, t.until = true, now.Add(m.policy.Deploy.Confirm)
-	return t.until
+	m.trial.tested, m.trial.until = true, now.Add(m.policy.Deploy.Confirm)
+	return m.trial.until
 }
 
-// confirmAt is when the revision is confirmed; zero: not as long as things are as they are. One that does not
-// serve at the end of its time is not.
+// confirmAt is when the revision is confirmed; zero: not as long as things are as they are. One that does not serve
+// at the end of its time, or has hardly begun to, is not: it may be in the middle of a crash loop.
 func (m *machine) confirmAt() time.Time {
 	if m.trial == nil || m.phase != Ready {
 		return time.Time{}
 	}
-	return m.trial.until
+	return later(m.trial.until, m.current.since.Add(m.policy.Restart.ResetAfter))
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // confirm makes a revision that has been ready the one that stays.
