@@ -39,7 +39,7 @@ func (m *machine) deploy(now time.Time, in askDeploy) {
 		m.answer(in.who, nil)
 		return
 	}
-	m.emit(now, Event{Kind: DeployStarted, Launch: m.last, Revision: d.Revision, Why: d.Why})
+	m.emit(now, Event{Kind: DeployStarted, Revision: d.Revision, Why: d.Why})
 	m.doing = &deploying{Deployment: d, began: now}
 	m.listenTo(in.who, d.Until)
 	if m.canBeBeside(d.Policy) {
@@ -152,6 +152,13 @@ func (m *machine) switched(now time.Time) {
 	m.prove(now)
 }
 
+// candidateFails: nothing waits for the end of its canary any more.
+func (m *machine) candidateFails(l *launch) {
+	if l == m.candidate {
+		m.doing.enter(m.doing.stage, time.Time{})
+	}
+}
+
 // candidateEnded: the new launch did not last until the switch, so nothing changes.
 func (m *machine) candidateEnded(now time.Time, l *launch) {
 	m.candidate = nil
@@ -170,7 +177,7 @@ func (m *machine) supersede(now time.Time) {
 	d, l := m.doing, m.candidate
 	m.doing, m.candidate = nil, nil
 	if d != nil && d.beside {
-		m.emit(now, Event{Kind: DeployFailed, Launch: m.last, Revision: d.Revision, Cause: ErrSuperseded})
+		m.emit(now, Event{Kind: DeployFailed, Revision: d.Revision, Cause: ErrSuperseded})
 	}
 	if l != nil {
 		m.letGo(now, l)

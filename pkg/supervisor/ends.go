@@ -63,7 +63,7 @@ func (m *machine) currentEnded(now time.Time, l *launch) {
 func (m *machine) decide(now time.Time, l *launch) {
 	p := m.policy.Restart
 	switch {
-	case m.unfit():
+	case m.unfit(l):
 		m.rollBack(now, l.failure())
 	case errors.Is(l.cause, ErrPermanent):
 		m.fail(now, l.cause)

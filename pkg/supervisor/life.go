@@ -144,6 +144,7 @@ func (m *machine) end(now time.Time, l *launch) {
 		return
 	}
 	m.unshare(l)
+	m.candidateFails(l)
 	switch {
 	case l.state == preparing:
 		m.silence(l)

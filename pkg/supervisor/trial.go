@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -63,13 +64,13 @@ func (m *machine) confirm(now time.Time) {
 }
 
 // unfit counts an end that nobody asked for, and says whether the revision before has to come back.
-func (m *machine) unfit() bool {
+func (m *machine) unfit(l *launch) bool {
 	t := m.trial
 	if t == nil {
 		return false
 	}
 	t.count()
-	return !t.tested || t.failures >= loopAfter
+	return !t.tested || t.failures >= loopAfter || errors.Is(l.cause, ErrPermanent)
 }
 
 // rollBack brings the revision before back. What came of the new one is history.
