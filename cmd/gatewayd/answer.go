@@ -52,7 +52,7 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 // the next one will be.
 func describeLaunch(g *control.Gateway, l *launch.Launcher, n int) {
 	g.Posture = l.Posture()
-	info := l.Info(n)
+	info := l.Told(n)
 	if info.ID == "" || info.Cleaned {
 		return
 	}

@@ -96,7 +96,7 @@ func (g *gateways) all() []gateway {
 // info never waits for the gateway.
 func (g *gateways) info(name string, n int) launch.Info {
 	if entry, ok := g.get(name); ok {
-		return entry.launcher.Info(n)
+		return entry.launcher.Told(n)
 	}
 	return launch.Info{}
 }

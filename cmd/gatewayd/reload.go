@@ -106,7 +106,7 @@ func (d *daemon) startAgain(ctx context.Context, name string) error {
 // sourceChanged tells whether a launch that runs was made from another tree than
 // the source is now.
 func (d *daemon) sourceChanged(ctx context.Context, entry gateway, s supervisor.Status) bool {
-	info := entry.launcher.Info(s.Launch)
+	info := entry.launcher.Told(s.Launch)
 	if info.Digest == "" || info.Cleaned || s.Deploying != nil {
 		return false
 	}

@@ -117,7 +117,7 @@ func (d *daemon) states() []systemd.GatewayState {
 	for i, s := range all {
 		states[i] = systemd.GatewayState{
 			Name: s.Name, Phase: string(s.Phase), Settled: s.Settled, Cause: s.Cause, ProbeError: s.ProbeError,
-			Next: s.Next, StartDeadline: s.StartDeadline, Failures: s.Failures,
+			Next: s.Next, StartDeadline: s.StartDeadline, Failures: s.Failures, Deploying: s.Deploying != nil,
 		}
 	}
 	return states

@@ -173,12 +173,19 @@ func (l *Launcher) Probe(ctx context.Context, n int) error {
 // Info tells of launch n what status shows, and for a while after its Clean
 // what it was. It never waits.
 func (l *Launcher) Info(n int) Info {
+	info := l.Told(n)
+	if la := l.find(n); la != nil {
+		info.Listens = la.listens()
+	}
+	return info
+}
+
+// Told is Info without Listens, for which the kernel has to be asked.
+func (l *Launcher) Told(n int) Info {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if la := l.launches[n]; la != nil {
-		info := *la.info.Load()
-		info.Listens = la.listens()
-		return info
+		return *la.info.Load()
 	}
 	for _, c := range l.cleaned {
 		if c.n == n {

@@ -18,6 +18,7 @@ type GatewayState struct {
 	Next          time.Time // when the backoff ends
 	StartDeadline time.Time // of the launch that starts
 	Failures      int       // in a row
+	Deploying     bool      // another revision is on its way
 }
 
 // Verdict is what the gateways together mean for the unit.
@@ -51,10 +52,13 @@ type Summary struct {
 // once stays, whatever becomes of its gateways.
 func Summarize(gateways []GatewayState) Summary {
 	s := Summary{Total: len(gateways)}
-	var waiting, bad, ended, stopped []string
+	var waiting, bad, ended, stopped, deploying []string
 	var causes []error
 	endedBadly := 0
 	for _, g := range gateways {
+		if g.Deploying {
+			deploying = append(deploying, g.Name)
+		}
 		switch {
 		case g.Phase == "ready":
 			s.Ready++
@@ -77,7 +81,7 @@ func Summarize(gateways []GatewayState) Summary {
 	if s.Verdict == NoneReady {
 		s.Err = errors.Join(causes...)
 	}
-	s.Status = s.words(waiting, bad, ended, stopped)
+	s.Status = s.words(waiting, bad, ended, stopped, deploying)
 	return s
 }
 
@@ -116,7 +120,7 @@ func later(times ...time.Time) (latest time.Time) {
 }
 
 // words is the line for STATUS=: what is the matter first, since it may be cut.
-func (s Summary) words(waiting, bad, ended, stopped []string) string {
+func (s Summary) words(waiting, bad, ended, stopped, deploying []string) string {
 	if s.Total == 0 {
 		return "no gateway is configured"
 	}
@@ -136,6 +140,7 @@ func (s Summary) words(waiting, bad, ended, stopped []string) string {
 	add("waiting for ", waiting)
 	add("", bad)
 	add("", ended)
+	add("deploying ", deploying)
 	add("stopped on request: ", stopped)
 	if len(waiting) > 0 {
 		parts = append(parts, count)

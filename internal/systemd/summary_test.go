@@ -55,6 +55,7 @@ func TestSummarize(t *testing.T) {
 		{"ended badly, beside one that failed", []GatewayState{ended, {Name: "b", Phase: "failed", Settled: true}}, Degraded, "0 of 2 ready; b failed; job ended (exit code 1)", ""},
 		{"being stopped", []GatewayState{ready("a"), {Name: "b", Phase: "stopping", Settled: true}}, Degraded, "1 of 2 ready; b stopping", ""},
 		{"failed, nobody knows why", []GatewayState{{Name: "b", Phase: "failed", Settled: true}}, NoneReady, "0 of 1 ready; b failed", "b: failed"},
+		{"deployed, beside one that is dead", []GatewayState{{Name: "a", Phase: "ready", Settled: true, Deploying: true}, failed}, Degraded, "1 of 2 ready; llm failed (source is missing: /usr/lib/llm); deploying a", ""},
 		{"ready before it is settled", []GatewayState{{Name: "a", Phase: "ready"}}, AllReady, "1 of 1 ready", ""},
 	} {
 		s := Summarize(test.gateways)

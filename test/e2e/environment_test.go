@@ -11,7 +11,8 @@ import (
 
 const canary = "canary-7f3a9c"
 
-// A gateway sees what the configuration lists, and nothing else of the host's.
+// A gateway sees what the configuration lists and the number of its launch, and
+// nothing else of the host's.
 func TestEnvironmentIsAnAllowlist(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "environment")
@@ -25,7 +26,7 @@ required = ["TOKEN"]
 	i.mustStart()
 	env := strings.Fields(strings.TrimSpace(i.mustAsk("PORT", "/env")))
 	slices.Sort(env)
-	want := []string{"LOG=info", "PASSED=passed", "TOKEN=" + canary}
+	want := []string{"GATEWAYD_LAUNCH=1", "LOG=info", "PASSED=passed", "TOKEN=" + canary}
 	got := slices.DeleteFunc(slices.Clone(env), func(pair string) bool { return strings.HasPrefix(pair, "PATH=") })
 	if !slices.Equal(got, want) {
 		t.Errorf("the environment is %q, not %q and a PATH", env, want)
