@@ -79,6 +79,11 @@ bench-staging: ## measure how trees are staged and removed beside cp, rsync, tar
 	@scripts/setup bench
 	@scripts/bench-staging
 
+.PHONY: bench-traffic
+bench-traffic: setup-test build ## measure what clients notice of crashes, deploys and restarts, side by side
+	@scripts/setup bench
+	@scripts/bench-traffic
+
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached
 	$(golangci_lint) run

@@ -79,3 +79,12 @@ func Pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// Daemon looks at the process of gatewayd alone.
+func (u *Unit) Daemon(ctx context.Context) (Usage, error) {
+	report, err := control.Dial(u.control).Status(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	return u.sum([]int{report.Pid})
+}

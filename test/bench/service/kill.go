@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/test/bench/load"
 )
 
 // Start measures systemctl start of the stopped unit to the first answer.
@@ -29,8 +31,8 @@ func (u *Unit) Start(ctx context.Context) (time.Duration, error) {
 
 // Killed is one kill of the gateway's process.
 type Killed struct {
-	Took      time.Duration // SIGKILL → next answer
-	Sent, End time.Time     // of the signal and of the process
+	Took       time.Duration // SIGKILL → next answer
+	Sent, Dead int64         // when the signal was sent and when the process had ended, in load.Now
 }
 
 // Kill kills the gateway's process and waits for the next answer. Asking begins
@@ -47,18 +49,19 @@ func (u *Unit) Kill(ctx context.Context) (k Killed, err error) {
 		return k, os.NewSyscallError("pidfd_open", err)
 	}
 	defer unix.Close(pidfd)
-	k.Sent = time.Now()
+	began := time.Now()
+	k.Sent = load.Now()
 	if err := unix.PidfdSendSignal(pidfd, unix.SIGKILL, nil, 0); err != nil {
 		return k, os.NewSyscallError("pidfd_send_signal", err)
 	}
 	if err := dead(pidfd); err != nil {
 		return k, err
 	}
-	k.End = time.Now()
+	k.Dead = load.Now()
 	if err := Answers(ctx, u.Address); err != nil {
 		return k, u.Explain(ctx, err)
 	}
-	k.Took = time.Since(k.Sent)
+	k.Took = time.Since(began)
 	return k, nil
 }
 

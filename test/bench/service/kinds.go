@@ -97,3 +97,13 @@ func Stage(binary, dest string) error {
 	}
 	return os.WriteFile(dest, content, 0o755)
 }
+
+// Forwarded is podman with a network of its own and rootlessport, which forwards
+// the port into it.
+func Forwarded(key, rootfs, address string) *Unit {
+	host, port, _ := strings.Cut(address, ":")
+	u := Podman(key, rootfs, Program{Address: "0.0.0.0:" + port},
+		"--network=slirp4netns:port_handler=rootlesskit", "--publish="+host+":"+port+":"+port)
+	u.Address = address
+	return u
+}
