@@ -17,37 +17,45 @@ import (
 type reached struct {
 	net.Conn
 	mark     mark
-	deferred bool // steered, but the kernel shows no mark before the client has sent something
+	deferred bool   // steered, but the kernel shows no mark before the client has sent something
+	forget   func() // its source is any client's again
+}
+
+// abort resets a connection that is not wanted: whoever accepts it sees that, and a rescue
+// knows it for ours until then.
+func (r reached) abort() {
+	_ = r.Conn.(*net.TCPConn).SetLinger(0)
+	r.Close()
+	r.forget()
 }
 
 // connect goes through the address that clients use and is steered by its source, which is
 // bound before it connects. The mark of the server's side proves where it arrived.
 func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
-	var froms []netip.AddrPort
-	defer func() {
-		for _, from := range froms {
-			_ = p.aimed(from, nil) // of a closed port: there is nothing to steer
+	var from netip.AddrPort
+	forget := func() { p.forget(from) }
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if from.IsValid() {
+			forget() // Go tries once more where a socket has connected to itself
 		}
-	}()
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-		from, err := bindSource(c, p.at.client().Addr())
-		if err != nil {
+		if from, err = bindSource(c, p.at.client().Addr()); err != nil {
 			return err
 		}
-		froms = append(froms, from)
-		return p.aimed(from, to)
+		return p.aim(from, to)
 	}}
 	dialer.SetMultipathTCP(false)
 	conn, err := dialer.DialContext(ctx, "tcp", p.at.dial())
 	if err != nil {
+		forget()
 		return reached{}, err
 	}
-	server, err := proof(ctx, p.at.client(), froms[len(froms)-1])
+	server, err := proof(ctx, p.at.client(), from)
+	r := reached{conn, server.mark, server.state == stateSynReceived, forget}
 	if err != nil {
-		conn.Close()
+		r.abort()
 		return reached{}, err
 	}
-	return reached{conn, server.mark, server.state == stateSynReceived}, nil
+	return r, nil
 }
 
 // bindSource gives a socket an address and a port of its own.

@@ -39,16 +39,22 @@ func openSlots(ctx context.Context, o Options, at address) (*Port, error) {
 		}
 	}
 	p := newPort(o, at, Slots, group)
-	p.resume(taken)
+	if taken {
+		if err := p.resume(o.State); err != nil {
+			p.Leave()
+			return nil, err
+		}
+	}
 	err := p.establish(ctx)
 	var stranger *TakenError
 	switch {
-	case errors.As(err, &stranger) && taken:
-		p.o.Log("somebody else listens, too", err) // refusing would make it worse
+	case err == nil:
+	case taken: // giving it up would be worse
+		p.o.Log("taking over "+at.String(), err)
 	case errors.As(err, &stranger) || ctx.Err() != nil:
 		p.Leave()
 		return nil, err
-	case err != nil:
+	default:
 		p.Leave()
 		return openUnsteered(o, at, err)
 	}
@@ -63,10 +69,6 @@ func openSlots(ctx context.Context, o Options, at address) (*Port, error) {
 // SO_REUSEPORT alone we would join whoever of the same user is there. It sets port 0.
 func vacant(at *address) error {
 	fd, err := newSocket(*at, false)
-	if err == nil {
-		defer unix.Close(fd)
-		err = os.NewSyscallError("listen", unix.Listen(fd, 0)) // a bound socket that may be reused is noticed only here
-	}
 	switch {
 	case errors.Is(err, unix.EADDRINUSE):
 		return taken(*at, nil)
@@ -75,6 +77,7 @@ func vacant(at *address) error {
 	case err != nil:
 		return fmt.Errorf("listen on %s: %w", at, err)
 	}
+	defer unix.Close(fd)
 	bound, err := boundTo(fd)
 	at.on = bound.on
 	return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -11,7 +12,8 @@ import (
 // State is what another image of this process has to know of a port besides its sockets.
 type State struct {
 	Steered int   `json:"steered"`
-	Held    []int `json:"held"` // to be taken over with Hold
+	Held    []int `json:"held"`   // to be taken over with Hold
+	Places  []int `json:"places"` // of the sockets in their group
 }
 
 // State is that of now. A canary has no place in it.
@@ -20,6 +22,7 @@ func (p *Port) State() State {
 	defer p.mu.Unlock()
 	s := State{Steered: p.serving}
 	for n, m := range p.members {
+		s.Places = append(s.Places, m.place)
 		if m.held {
 			s.Held = append(s.Held, n)
 		}
@@ -180,20 +183,29 @@ func fits(fd int, at address, group bool) error {
 	return nil
 }
 
-// resume begins where an earlier gatewayd ended: which slots are held it says itself, or
-// there are none; without its word the longest queue is where new connections went.
-func (p *Port) resume(taken bool) {
-	if s := p.o.State; s != nil && taken {
-		p.serving = s.Steered
-		for _, n := range s.Held {
-			p.members[n].held = true
-		}
-		return
+// resume begins where an earlier gatewayd ended: which slots are held its State says, or
+// there are none, and then the longest queue is where new connections went.
+func (p *Port) resume(s *State) error {
+	if s == nil {
+		p.serving = p.longest()
+		return nil
 	}
-	longest := 0
+	if s.Steered < 0 || s.Steered >= slots || len(s.Places) != len(p.members) {
+		return fmt.Errorf("take over %s: its state is of another kind of port", p.at)
+	}
+	p.serving = s.Steered
+	for n, m := range p.members {
+		m.place, m.held = s.Places[n], slices.Contains(s.Held, n)
+	}
+	return nil
+}
+
+func (p *Port) longest() (slot int) {
+	most := 0
 	for n, m := range p.members[:slots] {
-		if q := queued(m.fd); q > longest {
-			p.serving, longest = n, q
+		if q := queued(m.fd); q > most {
+			slot, most = n, q
 		}
 	}
+	return slot
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -16,6 +17,10 @@ import (
 const patience = 20 * time.Second
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "holder" {
+		hold()
+		return
+	}
 	goleak.VerifyTestMain(m)
 }
 
@@ -85,7 +90,7 @@ func (s *server) serve() {
 		go func() {
 			defer c.Close()
 			fmt.Fprint(c, s.name)
-			_ = c.(interface{ CloseWrite() error }).CloseWrite()
+			_ = c.(*net.TCPConn).CloseWrite()
 			_, _ = c.Read(make([]byte, 1))
 		}()
 	}

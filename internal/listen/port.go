@@ -29,7 +29,7 @@ type Options struct {
 	Keeper        Keeper                      // nil: none
 	State         *State                      // what an earlier image of this process had; nil: nothing
 	Rescued       func(n int)                 // called with how many connections were rescued; may be nil
-	Log           func(msg string, err error) // what was noticed and mended; may be nil
+	Log           func(msg string, err error) // what was noticed and mended; may be nil; must not call the port
 }
 
 // Port is one address. Its methods may be called from several goroutines.
@@ -52,8 +52,8 @@ type Port struct {
 	serving int        // the slot that new connections go to
 	canary  int        // the slot that gets share percent of them
 	share   int
-	aims    map[netip.AddrPort]aim // connections of ours on their way, by their source
-	freed   chan struct{}          // closed when a slot is given back
+	aims    map[netip.AddrPort]*aimed // connections of ours on their way, by their source
+	freed   chan struct{}             // closed when a slot is given back
 	closed  bool
 }
 
@@ -63,7 +63,7 @@ func newPort(o Options, at address, kind Kind, members []*member) *Port {
 	}
 	p := &Port{
 		o: o, at: at, kind: kind, members: members,
-		aims: map[netip.AddrPort]aim{}, freed: make(chan struct{}),
+		aims: map[netip.AddrPort]*aimed{}, freed: make(chan struct{}),
 		relaying: make(chan struct{}, maxRelays), reaching: make(chan struct{}, maxReaching),
 	}
 	p.ctx, p.end = context.WithCancel(context.Background())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync"
 	"time"
@@ -109,15 +108,14 @@ func (p *Port) survey(ctx context.Context, places []int) (map[mark]int, error) {
 	return found, errors.Join(faults...)
 }
 
-// ask connects to one place. The connection ends with a reset: whoever accepts it, a
-// program or a rescue, sees that nobody wants anything.
+// ask connects to one place.
 func (p *Port) ask(ctx context.Context, place int) (mark, error) {
 	c, err := p.connect(ctx, p.atPlace(place))
 	if err != nil {
 		return 0, fmt.Errorf("connect to place %d: %w", place, err)
 	}
-	defer c.Close()
-	return c.mark, c.Conn.(*net.TCPConn).SetLinger(0)
+	c.abort()
+	return c.mark, nil
 }
 
 // settle takes over the places that were found. A member that was not, as when its queue
@@ -165,6 +163,9 @@ func (p *Port) inodes() map[uint64]bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	ours := map[uint64]bool{}
+	if p.closed {
+		return ours
+	}
 	for _, m := range p.members {
 		ours[inode(m.fd)] = true
 	}

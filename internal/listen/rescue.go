@@ -99,7 +99,6 @@ func (p *Port) rescueFrom(r *rescue) {
 	}
 }
 
-// accept returns a connection, which does not count as one of the slot any more.
 func (r *rescue) accept() (*net.TCPConn, error) {
 	raw, err := r.socket.SyscallConn()
 	if err != nil {
@@ -116,7 +115,6 @@ func (r *rescue) accept() (*net.TCPConn, error) {
 	if err = errors.Join(err, errno); err != nil {
 		return nil, err
 	}
-	_ = controlMark.set(fd)
 	f := os.NewFile(uintptr(fd), "rescued")
 	defer f.Close()
 	c, err := net.FileConn(f)
@@ -144,6 +142,9 @@ func pause(ctx context.Context) {
 
 // relay connects a client to whoever serves.
 func (p *Port) relay(client *net.TCPConn) {
+	if p.claims(client) {
+		return
+	}
 	defer client.Close()
 	if gone(client) {
 		return
@@ -163,14 +164,16 @@ func (p *Port) relay(client *net.TCPConn) {
 	join(p.ctx, client, server)
 }
 
-// gone says whether the client has given up already, as each proof of the order does.
+// gone says whether the client has given up already, as each proof of the order does. If
+// not, its connection counts as one of the slot no more.
 func gone(c *net.TCPConn) bool {
 	raw, err := c.SyscallConn()
-	if err != nil {
+	if err != nil || c.RemoteAddr() == nil {
 		return true
 	}
 	var errno error
 	err = raw.Control(func(fd uintptr) {
+		_ = controlMark.set(int(fd))
 		_, _, errno = unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
 	})
 	return err != nil || errors.Is(errno, syscall.ECONNRESET)
@@ -187,10 +190,11 @@ func (p *Port) reach() (net.Conn, error) {
 	for range 3 {
 		c, err := p.connect(p.ctx, p.atServing())
 		if err == nil && (c.deferred || p.serves(c.mark)) {
+			c.forget()
 			return c.Conn, nil
 		}
 		if err == nil {
-			c.Close()
+			c.abort()
 			err = fmt.Errorf("%s: the order of the slots has changed", p.at)
 		}
 		faults = append(faults, err, p.Mend(p.ctx))

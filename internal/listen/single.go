@@ -32,6 +32,7 @@ func openUnsteered(o Options, at address, cause error) (*Port, error) {
 }
 
 func openOne(o Options, at address, why string) (*Port, error) {
+	dropOthers(o)
 	m := &member{name: slotName(0)}
 	var err error
 	files := o.Sockets.take(o.key(m.name))
@@ -44,7 +45,6 @@ func openOne(o Options, at address, why string) (*Port, error) {
 			return nil, err
 		}
 	}
-	dropOthers(o)
 	if err := unix.Listen(m.fd, o.Backlog); err != nil {
 		m.close()
 		return nil, fmt.Errorf("listen on %s: %w", at, err)

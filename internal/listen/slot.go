@@ -93,9 +93,10 @@ func (s *Slot) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, fmt.Errorf("connect to slot %d of %s: %w", s.n, s.p.at, err)
 	}
 	if !c.deferred && c.mark != slotMark(s.n) {
-		c.Close()
+		c.abort()
 		return nil, fmt.Errorf("connect to slot %d of %s: somebody else got the connection: the order of the slots has changed", s.n, s.p.at)
 	}
+	c.forget()
 	return c.Conn, nil
 }
 

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 )
@@ -9,6 +10,12 @@ import (
 // aim says at which place of the group a connection of ours is to arrive. It is asked
 // with the lock held, whenever the program is made.
 type aim func() int
+
+// aimed is a connection of ours on its way.
+type aimed struct {
+	to      aim
+	arrived net.Conn // where gatewayd has accepted it itself
+}
 
 // Steer gives slot s share percent of the new connections, and the rest to the slot that
 // last got 100. 100: all. 0: none any more, which takes a share back.
@@ -51,25 +58,54 @@ func (p *Port) apply() error {
 		r.canary, r.share = p.members[p.canary].place, p.share
 	}
 	for from, aim := range p.aims {
-		r.own = append(r.own, own{from, aim()})
+		r.own = append(r.own, own{from, aim.to()})
 	}
 	return r.attach(p.members[control].fd)
 }
 
-// aimed directs a connection from an address that is bound and not connected yet; nil: it
-// is over.
-func (p *Port) aimed(from netip.AddrPort, to aim) error {
+// aim directs a connection from an address that is bound and not connected yet.
+func (p *Port) aim(from netip.AddrPort, to aim) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return os.ErrClosed
 	}
-	if to == nil {
-		delete(p.aims, from)
-	} else {
-		p.aims[from] = to
-	}
+	p.aims[from] = &aimed{to: to}
 	return p.apply()
+}
+
+// forget makes the source of a connection of ours any client's again.
+func (p *Port) forget(from netip.AddrPort) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if a := p.aims[from]; a != nil && a.arrived != nil {
+		a.arrived.Close()
+	}
+	delete(p.aims, from)
+	if p.closed {
+		return
+	}
+	if err := p.apply(); err != nil {
+		p.o.Log("steering "+p.at.String(), err)
+	}
+}
+
+// claims keeps what a rescue has accepted as it is when it is a connection of ours: its
+// mark has yet to be seen.
+func (p *Port) claims(c net.Conn) bool {
+	remote, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return false // it is over
+	}
+	from := remote.AddrPort()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	a := p.aims[netip.AddrPortFrom(from.Addr().Unmap(), from.Port())]
+	if a == nil || a.arrived != nil {
+		return false
+	}
+	a.arrived = c
+	return true
 }
 
 func (p *Port) atPlace(n int) aim { return func() int { return n } }

@@ -1,0 +1,344 @@
+package listen
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// store is an fd store: it has copies, and gives them to the next gatewayd.
+type store struct {
+	mu    sync.Mutex
+	files map[string][]*os.File
+	fault error
+}
+
+func newStore(t *testing.T) *store {
+	s := &store{files: map[string][]*os.File{}}
+	t.Cleanup(func() {
+		for name := range s.files {
+			_ = s.Drop(name)
+		}
+	})
+	return s
+}
+
+// Keep does as systemd does, which does not store an open file a second time.
+func (s *store) Keep(name string, f *os.File) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault != nil {
+		return s.fault
+	}
+	for _, has := range s.files[name] {
+		if inode(int(has.Fd())) == inode(int(f.Fd())) {
+			return nil
+		}
+	}
+	copied, err := duplicate(int(f.Fd()), name)
+	s.files[name] = append(s.files[name], copied)
+	return err
+}
+
+func (s *store) Drop(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, f := range s.files[name] {
+		f.Close()
+	}
+	delete(s.files, name)
+	return nil
+}
+
+func (s *store) names() []string { return slices.Sorted(maps.Keys(s.files)) }
+
+// sockets are what the next gatewayd inherits.
+func (s *store) sockets(t *testing.T) *Sockets {
+	t.Helper()
+	files := map[string][]*os.File{}
+	for name, all := range s.files {
+		for _, f := range all {
+			copied, err := duplicate(int(f.Fd()), name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files[name] = append(files[name], copied)
+		}
+	}
+	sockets := NewSockets(files)
+	t.Cleanup(func() { sockets.CloseRest() })
+	return sockets
+}
+
+func kept(s *store, sockets *Sockets) func(*Options) {
+	return func(o *Options) { o.Keeper, o.Sockets = s, sockets }
+}
+
+func logged(lines *[]string) func(*Options) {
+	return func(o *Options) {
+		o.Log = func(msg string, err error) { *lines = append(*lines, fmt.Sprintf("%s: %v", msg, err)) }
+	}
+}
+
+func connectTo(t *testing.T, p *Port) net.Conn {
+	t.Helper()
+	c, err := net.DialTimeout("tcp", p.Address(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// gatewayd and all its launches are killed; what waits is served by the next one.
+func TestStore(t *testing.T) {
+	for address := range families {
+		t.Run(address, func(t *testing.T) {
+			s := newStore(t)
+			first := begin(t, address, kept(s, nil))
+			if got, want := fmt.Sprint(s.names()), "[web.http.0 web.http.1 web.http.2 web.http.3 web.http.4 web.http.5 web.http.6 web.http.7 web.http.control]"; got != want {
+				t.Fatalf("kept are %s", got)
+			}
+			take(t, first)
+			steered := take(t, first)
+			astray := connectTo(t, first)
+			if err := first.Steer(steered, 100); err != nil {
+				t.Fatal(err)
+			}
+			waiting := []net.Conn{connectTo(t, first), connectTo(t, first), connectTo(t, first)}
+			first.Leave()
+			between := connectTo(t, first)
+
+			sockets := s.sockets(t)
+			next := begin(t, net.JoinHostPort(host(address), port(first)), kept(s, sockets))
+			if rest := sockets.Rest(); len(rest) != 0 {
+				t.Errorf("left are %s", rest)
+			}
+			if next.Steered() != steered.n {
+				t.Errorf("slot %d is steered, and in %d they wait", next.Steered(), steered.n)
+			}
+			launch(t, next, "next")
+			for _, c := range append(waiting, astray, between) {
+				if got := answer(t, c); got != "next" {
+					t.Errorf("%q answers", got)
+				}
+			}
+			if n := next.Rescued(); n != 1 {
+				t.Errorf("%d of 1 was rescued", n)
+			}
+			if err := next.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if left := s.names(); len(left) != 0 {
+				t.Errorf("the store keeps %s of a port that is closed", left)
+			}
+		})
+	}
+}
+
+func host(address string) string {
+	host, _, _ := net.SplitHostPort(address)
+	return host
+}
+
+// Whatever came of what was kept, the port is there in the end, and the reason is told.
+func TestStoreThatIsOfNoUse(t *testing.T) {
+	for name, c := range map[string]struct {
+		spoil func(*testing.T, *store, *Port)
+		want  string
+	}{
+		"one is missing": {func(_ *testing.T, s *store, _ *Port) { _ = s.Drop("web.http.3") }, "socket 3: is not there"},
+		"another address": {func(t *testing.T, s *store, _ *Port) {
+			other := begin(t, "127.0.0.1:0")
+			_ = s.Drop("web.http.3")
+			f, err := other.file(other.members[3])
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			_ = s.Keep("web.http.3", f)
+		}, "is bound to 127.0.0.1:"},
+		"no socket": {func(t *testing.T, s *store, _ *Port) {
+			_ = s.Drop("web.http.control")
+			r, w, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer r.Close()
+			defer w.Close()
+			_ = s.Keep("web.http.control", r)
+		}, "socket control: getsockopt"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStore(t)
+			first := begin(t, "127.0.0.1:0", kept(s, nil))
+			c.spoil(t, s, first)
+			first.Leave()
+			sockets := s.sockets(t)
+			for _, name := range s.names() { // else it would listen on
+				_ = s.Drop(name)
+			}
+			var lines []string
+			next := begin(t, first.Address(), kept(s, sockets), logged(&lines))
+			launch(t, next, "next")
+			if got := who(t, next.Address()); got != "next" {
+				t.Errorf("%q answers", got)
+			}
+			if got := strings.Join(lines, "\n"); !strings.Contains(got, c.want) {
+				t.Errorf("%q is not told: %q", c.want, got)
+			}
+			if got := len(s.names()); got != slots+1 {
+				t.Errorf("%d are kept", got)
+			}
+		})
+	}
+}
+
+// A crash between two Keeps, or a program that had shut its slot down.
+func TestStoreThatIsMended(t *testing.T) {
+	s := newStore(t)
+	first := begin(t, "127.0.0.1:0", kept(s, nil))
+	if err := unix.Shutdown(first.members[2].fd, unix.SHUT_RDWR); err != nil {
+		t.Fatal(err)
+	}
+	twice, err := first.file(first.members[4])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.files["web.http.4"] = append(s.files["web.http.4"], twice)
+	first.Leave()
+	var lines []string
+	next := begin(t, first.Address(), kept(s, s.sockets(t)), logged(&lines))
+	if next.Kind() != Slots || len(lines) != 1 || !strings.Contains(lines[0], "socket 2") {
+		t.Errorf("%s, %q", next.Kind(), lines)
+	}
+	for _, want := range []string{"a", "b", "c", "d", "e", "f", "g", "h"} {
+		if got := answer(t, dial(t, launch(t, next, want).Slot)); got != want {
+			t.Errorf("%q answers for %q", got, want)
+		}
+	}
+}
+
+func TestStoreThatIsFull(t *testing.T) {
+	s := newStore(t)
+	s.fault = errors.New("the store is full")
+	var lines []string
+	p := begin(t, "127.0.0.1:0", kept(s, nil), logged(&lines))
+	launch(t, p, "one")
+	if got := who(t, p.Address()); got != "one" || len(lines) != slots+1 {
+		t.Errorf("%q answers, and it was told %d times", got, len(lines))
+	}
+}
+
+// A port that had slots is one for gatewayd itself now, and the other way round.
+func TestStoreOfAnotherKind(t *testing.T) {
+	single := func(o *Options) { o.Single = true }
+	s := newStore(t)
+	first := begin(t, "127.0.0.1:0", kept(s, nil))
+	for n, set := range []func(*Options){single, single, func(*Options) {}} {
+		first.Leave()
+		sockets := s.sockets(t)
+		if n != 1 { // the same kind is taken over
+			for _, name := range s.names() {
+				_ = s.Drop(name)
+			}
+		}
+		next := begin(t, first.Address(), kept(s, sockets), set)
+		if rest := sockets.Rest(); len(rest) != 0 {
+			t.Errorf("left are %s", rest)
+		}
+		if got, want := len(s.names()), []int{1, 1, slots + 1}[n]; got != want {
+			t.Errorf("%d are kept, want %d", got, want)
+		}
+		first = next
+	}
+}
+
+// Another image of this process goes on with launches that have their slots.
+func TestAnotherImage(t *testing.T) {
+	first := begin(t, "127.0.0.1:0")
+	good, frozen := launch(t, first, "good"), take(t, first)
+	if err := first.Steer(good.Slot, 100); err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Shutdown(first.members[frozen.n].fd, unix.SHUT_RDWR); err != nil { // the order is not the one of the beginning
+		t.Fatal(err)
+	}
+	if err := first.Mend(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	held := dial(t, frozen)
+	files, err := first.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := first.State()
+	first.Leave()
+
+	next := begin(t, first.Address(), func(o *Options) { o.Sockets, o.State = NewSockets(files), &state })
+	if got := next.Steered(); got != good.n {
+		t.Errorf("slot %d is steered", got)
+	}
+	slot, err := next.Hold(good.n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := next.Hold(frozen.n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := next.Hold(7); err == nil {
+		t.Error("a slot that nobody had is held")
+	}
+	if got := who(t, next.Address()); got != "good" {
+		t.Errorf("%q answers", got)
+	}
+	if got := answer(t, dial(t, slot)); got != "good" {
+		t.Errorf("%q answers", got)
+	}
+	if n, err := other.InFlight(); n != 1 || err != nil || next.Rescued() != 0 {
+		t.Errorf("%d wait for the launch that is held back (%v), %d were taken away", n, err, next.Rescued())
+	}
+	other.Release()
+	if got := answer(t, held); got != "good" {
+		t.Errorf("%q answers", got)
+	}
+}
+
+func TestStateOfAnotherKind(t *testing.T) {
+	first := begin(t, "127.0.0.1:0")
+	files, err := first.Files()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first.Leave()
+	if p, err := Open(within(t), Options{Address: first.Address(), Gateway: "web", Name: "http", Sockets: NewSockets(files), State: &State{Steered: 9}}); err == nil {
+		p.Close()
+		t.Error("a state that cannot be is taken")
+	}
+}
+
+func TestSockets(t *testing.T) {
+	f := func() *os.File { r, w, _ := os.Pipe(); w.Close(); return r }
+	s := NewSockets(map[string][]*os.File{"a": {f()}, "b": {f(), f()}})
+	for _, f := range s.take("a") {
+		f.Close()
+	}
+	if got := fmt.Sprint(s.Rest(), len(s.take("a"))); got != "[b] 0" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint(s.CloseRest(), s.Rest()); got != "[b] []" {
+		t.Error(got)
+	}
+	if got := fmt.Sprint((*Sockets)(nil).CloseRest()); got != "[]" {
+		t.Error(got)
+	}
+}
