@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 )
 
@@ -58,16 +57,7 @@ func TestDeathOfTheDaemonRefusesNobody(t *testing.T) {
 	i.mustStart()
 	clients := i.startLoad("PORT")
 	for range longer(3, 30) {
-		before := i.mainPid()
-		if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		eventually(t, "the next gatewayd", func() error {
-			if now := i.mainPid(); now == 0 || now == before || i.property("ActiveState") != "active" {
-				return fmt.Errorf("main pid %d, before %d", now, before)
-			}
-			return nil
-		})
+		i.dies()
 	}
 	clients.stop(t, refused, late)
 }
