@@ -30,21 +30,22 @@ func answer(r io.Reader, buffer []byte) (last bool, length int64, err error) {
 			return false, 0, cut(err)
 		}
 	}
-	if !bytes.HasPrefix(header, []byte("HTTP/1.1 200 ")) {
+	if !bytes.HasPrefix(header, []byte("http/1.1 200 ")) {
 		line, _, _ := bytes.Cut(header, []byte("\r\n"))
 		return false, 0, fmt.Errorf("%w: %s", errWrong, line)
 	}
-	return bytes.Contains(header, []byte("\r\nConnection: close\r\n")), length, nil
+	return bytes.Contains(header, []byte("\r\nconnection: close\r\n")), length, nil
 }
 
-// readHeader returns the header, and how much of the body has come with it.
+// readHeader returns the header, in lower case since servers differ in that, and
+// how much of the body has come with it.
 func readHeader(r io.Reader, buffer []byte) (header []byte, body int64, err error) {
 	have := 0
 	for {
 		n, err := r.Read(buffer[have:])
 		have += n
 		if end := bytes.Index(buffer[:have], []byte("\r\n\r\n")); end >= 0 {
-			header = append([]byte(nil), buffer[:end+4]...)
+			header = bytes.ToLower(buffer[:end+4])
 			return header, int64(have - end - 4), nil
 		}
 		if err != nil {
@@ -56,9 +57,9 @@ func readHeader(r io.Reader, buffer []byte) (header []byte, body int64, err erro
 	}
 }
 
-// contentLength: the example gateway always says it.
+// contentLength of a header in lower case: who is asked here always says it.
 func contentLength(header []byte) (int64, error) {
-	_, rest, found := bytes.Cut(header, []byte("\r\nContent-Length: "))
+	_, rest, found := bytes.Cut(header, []byte("\r\ncontent-length: "))
 	text, _, _ := bytes.Cut(rest, []byte("\r\n"))
 	n, err := strconv.ParseInt(string(text), 10, 64)
 	if !found || err != nil {
