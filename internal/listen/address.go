@@ -86,10 +86,11 @@ func (a address) String() string {
 // client is what a client on this machine connects to.
 func (a address) client() netip.AddrPort {
 	ip := a.on.Addr()
-	switch ip {
-	case netip.IPv4Unspecified():
+	switch {
+	case !ip.IsUnspecified():
+	case ip.Is4() || a.both: // ::1 can be off where [::] is not
 		ip = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-	case netip.IPv6Unspecified():
+	default:
 		ip = netip.IPv6Loopback()
 	}
 	return netip.AddrPortFrom(ip, a.on.Port())

@@ -100,8 +100,9 @@ func connectTo(t *testing.T, p *Port) net.Conn {
 
 // gatewayd and all its launches are killed; what waits is served by the next one.
 func TestStore(t *testing.T) {
-	for address := range families {
+	for address, hosts := range families {
 		t.Run(address, func(t *testing.T) {
+			needs(t, hosts...)
 			s := newStore(t)
 			first := begin(t, address, kept(s, nil))
 			if got, want := fmt.Sprint(s.names()), "[web.http.0 web.http.1 web.http.2 web.http.3 web.http.4 web.http.5 web.http.6 web.http.7 web.http.control]"; got != want {

@@ -98,7 +98,7 @@ func (s *server) serve() {
 
 // end is that of a launch.
 func (s *server) end() {
-	s.Listener.Close()
+	s.Close()
 	s.Release()
 }
 

@@ -58,8 +58,9 @@ func (l *load) end(t *testing.T, p *Port) {
 }
 
 func TestSwitchesUnderLoad(t *testing.T) {
-	for address := range families {
+	for address, hosts := range families {
 		t.Run(address, func(t *testing.T) {
+			needs(t, hosts...)
 			p := begin(t, address)
 			var launches []*server
 			for n := range 3 {
@@ -89,7 +90,7 @@ func TestTakeOversUnderLoad(t *testing.T) {
 	for n := range 100 {
 		next := launch(t, p, fmt.Sprint(n+1))
 		if n%2 == 0 { // a crash: the next one is told after it; else a deploy
-			serving.Listener.Close()
+			serving.Close()
 		}
 		if err := p.Steer(next.Slot, 100); err != nil {
 			t.Fatal(err)

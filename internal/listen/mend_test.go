@@ -106,6 +106,37 @@ func TestOrderIsProved(t *testing.T) {
 	}
 }
 
+// Check does not go to programs, and notices by the others what a program has done.
+func TestCheck(t *testing.T) {
+	p, _, bad := hostile(t)
+	waiting := func() int { return queued(p.members[bad.n].fd) }
+	before := waiting()
+	if err := p.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if n := waiting() - before; n != 0 {
+		t.Errorf("a program is bothered %d times", n)
+	}
+	bad.must(t, "shutdown")
+	bad.must(t, "listen")
+	bad.must(t, "detach")
+	if err := p.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, bad.Slot).Close()
+	if got := who(t, p.Address()); got != "good" {
+		t.Errorf("%q answers", got)
+	}
+	bad.must(t, "shutdown")
+	if err := p.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	dial(t, bad.Slot).Close()
+	stranger := startHolder(t, nil)
+	stranger.must(t, "join "+p.Address())
+	isNamed(t, p.Check(within(t)), stranger.pid)
+}
+
 func TestDialNoticesAnotherOrder(t *testing.T) {
 	_, _, bad := hostile(t)
 	bad.must(t, "shutdown")
@@ -249,11 +280,10 @@ func TestSettle(t *testing.T) {
 			for n := range slots { // so that no rescue begins
 				p.members[n].held = true
 			}
-			got := ""
-			if err := p.settle(c.found); err != nil {
+			err := p.settle(c.found)
+			got := fmt.Sprint(p.State().Places)
+			if err != nil {
 				got = err.Error()
-			} else {
-				got = fmt.Sprint(p.State().Places)
 			}
 			if got != c.want {
 				t.Errorf("%s, want %s", got, c.want)

@@ -2,6 +2,7 @@ package listen
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"os"
 
@@ -52,7 +53,7 @@ func askDiag(request []byte) (answers [][]byte, err error) {
 func receive(fd int, buffer []byte) (int, error) {
 	for {
 		n, _, err := unix.Recvfrom(fd, buffer, 0)
-		if err != unix.EINTR { //nolint:errorlint // a bare errno
+		if !errors.Is(err, unix.EINTR) {
 			return n, err
 		}
 	}

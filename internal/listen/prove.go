@@ -2,9 +2,10 @@ package listen
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 )
@@ -26,9 +27,51 @@ func (p *Port) Mend(ctx context.Context) error {
 	return p.establish(ctx)
 }
 
+// Check is for now and then: it asks only the sockets that nobody holds, so that no program
+// is bothered, and calls Mend when one of them is not where it should be, or a stranger
+// listens. A program that is attached no more, and a slot that does not listen, it mends.
+func (p *Port) Check(ctx context.Context) error {
+	if p.kind == Shared {
+		return p.Mend(ctx)
+	}
+	p.mending.Lock()
+	good, err := p.seemsWell(ctx)
+	p.mending.Unlock()
+	if good || err != nil {
+		return err
+	}
+	return p.Mend(ctx)
+}
+
+func (p *Port) seemsWell(ctx context.Context) (bool, error) {
+	shut, err := p.listenAgain()
+	if err != nil || shut {
+		return false, err
+	}
+	if len(others(p.at, p.inodes(), states(stateListen))) > 0 {
+		return false, nil
+	}
+	expected := p.idle()
+	found, _ := p.survey(ctx, slices.Collect(maps.Values(expected)))
+	return maps.Equal(found, expected), nil
+}
+
+// idle are the places of those sockets that gatewayd accepts from itself.
+func (p *Port) idle() map[mark]int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	places := map[mark]int{}
+	for n, m := range p.members {
+		if !m.held && n != p.serving {
+			places[m.mark] = m.place
+		}
+	}
+	return places
+}
+
 func (p *Port) establish(ctx context.Context) error {
-	if err := p.listenAgain(); err != nil {
-		return fmt.Errorf("mend %s: %w", p.at, err)
+	if _, err := p.listenAgain(); err != nil {
+		return err
 	}
 	strangers, err := p.prove(ctx)
 	if err != nil {
@@ -42,21 +85,25 @@ func (p *Port) establish(ctx context.Context) error {
 
 // listenAgain brings back what has been shut down, with the backlog and the mark that it
 // had, and attaches the program again, which any program can detach.
-func (p *Port) listenAgain() error {
+func (p *Port) listenAgain() (shut bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return os.ErrClosed
+		return false, fmt.Errorf("mend %s: %w", p.at, os.ErrClosed)
 	}
 	for _, m := range p.members {
 		if !listening(m.fd) {
+			shut = true
 			p.o.Log("listening again", fmt.Errorf("socket %s of %s was shut down by a program", m.name, p.at))
 		}
 		if err := m.prepare(p.o.Backlog); err != nil {
-			return err
+			return shut, fmt.Errorf("mend %s: %w", p.at, err)
 		}
 	}
-	return p.apply()
+	if err := p.apply(); err != nil {
+		return shut, fmt.Errorf("mend %s: %w", p.at, err)
+	}
+	return shut, nil
 }
 
 // prove finds the place of each member. It returns the strangers in the group.
@@ -68,7 +115,7 @@ func (p *Port) prove(ctx context.Context) (strangers map[uint64]int, err error) 
 		if len(found) >= slots {
 			return strangers, p.settle(found)
 		}
-		err = errors.Join(p.settle(found), err)
+		err = first([]error{p.settle(found), err})
 	}
 	return strangers, err
 }
@@ -105,7 +152,17 @@ func (p *Port) survey(ctx context.Context, places []int) (map[mark]int, error) {
 			found[m] = places[i]
 		}
 	}
-	return found, errors.Join(faults...)
+	return found, first(faults)
+}
+
+// first is the first of several errors, which mostly are alike.
+func first(faults []error) error {
+	for _, err := range faults {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ask connects to one place.

@@ -13,8 +13,9 @@ import (
 )
 
 func TestRescue(t *testing.T) {
-	for address := range families {
+	for address, hosts := range families {
 		t.Run(address, func(t *testing.T) {
+			needs(t, hosts...)
 			var told atomic.Int64
 			p := begin(t, address, func(o *Options) { o.Rescued = func(n int) { told.Add(int64(n)) } })
 			dead := take(t, p)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/testenv"
 )
 
 // families are addresses of each kind, with what clients on this machine connect to.
@@ -20,6 +22,18 @@ var families = map[string][]string{
 	":0":          {"::1", "127.0.0.1"},
 }
 
+// needs skips t where there is no such address.
+func needs(t *testing.T, hosts ...string) {
+	t.Helper()
+	for _, host := range hosts {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
+		if err != nil {
+			testenv.Skip(t, "needs an address that this machine does not have: "+err.Error())
+		}
+		l.Close()
+	}
+}
+
 func port(p *Port) string {
 	_, port, _ := net.SplitHostPort(p.Address())
 	return port
@@ -28,6 +42,7 @@ func port(p *Port) string {
 func TestSteering(t *testing.T) {
 	for address, hosts := range families {
 		t.Run(address, func(t *testing.T) {
+			needs(t, hosts...)
 			p := begin(t, address)
 			if p.Kind() != Slots {
 				t.Fatal(p.Why())
@@ -56,6 +71,7 @@ func TestSteering(t *testing.T) {
 func TestInFlightIsOfTheSlot(t *testing.T) {
 	for address, hosts := range families {
 		t.Run(address, func(t *testing.T) {
+			needs(t, hosts...)
 			p := begin(t, address)
 			one, two := take(t, p), take(t, p)
 			for n, s := range []*Slot{one, two} {

@@ -47,6 +47,7 @@ func TestTaken(t *testing.T) {
 		"a wildcard of IPv4 before us": {"0.0.0.0", "", "bind"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			needs(t, c.theirs, c.ours)
 			theirs := free(t, c.theirs)
 			other := startHolder(t, nil)
 			other.must(t, c.order+" "+theirs)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,7 +53,7 @@ func clearPath(path string) error {
 	case errors.Is(err, unix.ECONNREFUSED):
 		return os.Remove(path)
 	case err == nil:
-		return &TakenError{Address: "unix:" + path, Holders: holders(unixInodes(path))}
+		return &TakenError{Address: "unix:" + path, Holders: holders(unixInodes(path, info))}
 	default:
 		return err
 	}
@@ -70,14 +72,14 @@ func tryUnix(path string) error {
 	return nil
 }
 
-// unixInodes are the sockets that /proc/net/unix has for a path.
-func unixInodes(path string) map[uint64]int {
+// unixInodes are the sockets that /proc/net/unix has for a path, with the user it belongs to.
+func unixInodes(path string, info fs.FileInfo) map[uint64]int {
 	found := map[uint64]int{}
 	table, _ := os.ReadFile("/proc/net/unix")
 	for line := range strings.Lines(string(table)) {
 		if f := strings.Fields(line); len(f) == 8 && f[7] == path {
 			inode, _ := strconv.ParseUint(f[6], 10, 64)
-			found[inode] = -1
+			found[inode] = int(info.Sys().(*syscall.Stat_t).Uid)
 		}
 	}
 	return found
@@ -109,8 +111,11 @@ func (p *Port) renewUnix() (cause, err error) {
 		return nil, os.ErrClosed
 	}
 	m := p.members[0]
+	if !filepath.IsAbs(p.at.path) { // an abstract one of systemd's: nobody can remove it
+		return nil, nil
+	}
 	if cause = inPlace(m.fd, p.at.path); cause == nil {
-		return nil, nil //nolint:nilnil // nothing has happened
+		return nil, nil
 	}
 	if p.lent != "" {
 		return cause, fmt.Errorf("%s: %w: restart the socket unit of %s", p.at, cause, p.lent)
