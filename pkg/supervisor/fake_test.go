@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -13,7 +14,7 @@ import (
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
-// fake is a Launcher and Prober in which everything works at once, unless set says otherwise.
+// fake is a Launcher, Prober and Traffic in which everything works at once, unless set says otherwise.
 type fake struct {
 	mu       sync.Mutex
 	on       map[string]func(ctx context.Context, n int) error // by the call's name; see set
@@ -21,13 +22,15 @@ type fake struct {
 	revision string // of the last Prepare
 	exits    map[int]chan supervisor.Exit
 	missing  []string // calls without deadline
+
+	connections int // what InFlight answers
 }
 
 func newFake() *fake {
 	return &fake{on: map[string]func(context.Context, int) error{}, exits: map[int]chan supervisor.Exit{}}
 }
 
-// set replaces a call: prepare, start, signal, kill, clean or probe. Where signal or kill return an error the
+// set replaces a call: prepare, start, signal, freeze, thaw, kill, clean, probe, switch or inflight. Where signal or kill return an error the
 // program lives on. Nil: it works at once again.
 func (f *fake) set(call string, do func(ctx context.Context, n int) error) {
 	f.mu.Lock()
@@ -88,6 +91,32 @@ func (f *fake) Kill(ctx context.Context, n int) error {
 func (f *fake) Clean(ctx context.Context, n int) error { return f.call(ctx, "clean", n) }
 func (f *fake) Probe(ctx context.Context, n int) error { return f.call(ctx, "probe", n) }
 
+// Switch is the loop's own: it has no context, and is noted with its share.
+func (f *fake) Switch(n, share int) error {
+	f.mu.Lock()
+	f.calls = append(f.calls, fmt.Sprint("switch ", n, " ", share))
+	do := f.on["switch"]
+	f.mu.Unlock()
+	if do == nil {
+		return nil
+	}
+	return do(context.Background(), n)
+}
+
+func (f *fake) InFlight(ctx context.Context, n int) (int, error) {
+	err := f.call(ctx, "inflight", n)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.connections, err
+}
+
+// inFlight sets the number of connections that every launch has.
+func (f *fake) inFlight(n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.connections = n
+}
+
 // exit ends the program of launch n, unless it has ended or was never there.
 func (f *fake) exit(n int, e supervisor.Exit) {
 	f.mu.Lock()
@@ -109,6 +138,17 @@ func (f *fake) count(call string) int {
 	n := 0
 	for _, c := range f.seen() {
 		if c == call {
+			n++
+		}
+	}
+	return n
+}
+
+// countOf counts the calls that begin so.
+func (f *fake) countOf(prefix string) int {
+	n := 0
+	for _, c := range f.seen() {
+		if strings.HasPrefix(c, prefix) {
 			n++
 		}
 	}

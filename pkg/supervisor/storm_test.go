@@ -22,12 +22,13 @@ func TestStorm(t *testing.T) {
 	var fakes []*fake
 	for i := range 4 {
 		f := newFake()
-		for _, call := range []string{"prepare", "start", "probe", "signal", "clean"} {
+		for _, call := range []string{"prepare", "start", "probe", "signal", "freeze", "thaw", "inflight", "clean"} {
 			f.set(call, flaky)
 		}
 		fakes = append(fakes, f)
+		f.set("switch", func(context.Context, int) error { return maybe() })
 		p := stormy()
-		if err := s.Add(supervisor.Gateway{Name: name(i), Policy: p, Launcher: f, Prober: f}); err != nil {
+		if err := s.Add(supervisor.Gateway{Name: name(i), Policy: p, Launcher: f, Prober: f, Traffic: f}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -60,11 +61,23 @@ func stormy() supervisor.Policy {
 	p.Probe.Timeout = time.Millisecond
 	p.Restart.Delay = time.Millisecond
 	p.Restart.MaxDelay = 10 * time.Millisecond
+	p.Restart.ResetAfter = 5 * time.Millisecond
 	p.Stop.Timeout = 10 * time.Millisecond
+	p.Overlap = true
+	p.Standby = supervisor.StandbyPolicy{Mode: supervisor.WarmStandby, Check: 2 * time.Millisecond, MaxAge: 20 * time.Millisecond}
+	p.Deploy = supervisor.DeployPolicy{Drain: 5 * time.Millisecond, Confirm: 10 * time.Millisecond}
 	return p
 }
 
 func name(i int) string { return fmt.Sprint("g", i) }
+
+// maybe fails one time in ten.
+func maybe() error {
+	if rand.IntN(10) == 0 {
+		return errors.New("no")
+	}
+	return nil
+}
 
 func flaky(ctx context.Context, _ int) error {
 	switch rand.IntN(10) {
@@ -90,7 +103,9 @@ func pester(s *supervisor.Supervisor, fakes []*fake) {
 		case 3:
 			s.Restart(ctx, name(i))
 		case 4:
-			s.Deploy(ctx, name(i), supervisor.Deployment{Revision: "b", Policy: stormy()})
+			s.Deploy(ctx, name(i), supervisor.Deployment{
+				Revision: "b", Policy: stormy(), Canary: 20, CanaryFor: time.Millisecond, Until: supervisor.DeployUntil(rand.IntN(3)),
+			})
 		case 5:
 			s.Hurry()
 			s.Answers(ctx)

@@ -1,0 +1,325 @@
+package supervisor_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// warm is a policy with everything: a warm standby, drains and a time in which a revision is provisional.
+func warm() supervisor.Policy {
+	p := probing()
+	p.Overlap = true
+	p.Standby = supervisor.StandbyPolicy{Mode: supervisor.WarmStandby, Check: 5 * time.Minute, MaxAge: 6 * time.Hour}
+	p.Deploy = supervisor.DeployPolicy{Drain: 30 * time.Second, Confirm: 5 * time.Minute}
+	return p
+}
+
+// serving adds a gateway with traffic, and waits until it serves and has its standby.
+func (w world) serving(f *fake, p supervisor.Policy) {
+	w.t.Helper()
+	err := w.Add(supervisor.Gateway{Name: "web", Revision: "a", Policy: p, Launcher: f, Prober: f, Traffic: f})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.wantPhase("web", supervisor.Ready)
+}
+
+// deploy deploys a revision and returns how long that took.
+func (w world) deploy(revision string, p supervisor.Policy, until supervisor.DeployUntil) (time.Duration, error) {
+	return w.within(time.Hour, func(ctx context.Context) error {
+		return w.Deploy(ctx, "web", supervisor.Deployment{Revision: revision, Policy: p, Until: until, Why: "command"})
+	})
+}
+
+func TestTakeOver(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		if s := w.status("web").Standby; s == nil || s.Launch != 2 || s.State != "frozen" || s.Next.IsZero() {
+			t.Fatalf("%+v", s)
+		}
+		time.Sleep(time.Minute)
+		before := len(f.seen())
+		f.exit(1, supervisor.Exit{Code: 1})
+		s := w.status("web")
+		if s.Phase != supervisor.Ready || s.Launch != 2 || s.Restarts != 1 || s.Standby.Launch != 3 {
+			t.Errorf("%+v %+v", s, s.Standby)
+		}
+		since := f.seen()[before:]
+		if since[0] != "switch 2 100" || !slices.Contains(since, "thaw 2") || slices.Contains(since, "start 2") {
+			t.Errorf("new connections come first: %v", since)
+		}
+		if took := w.of(supervisor.TookOver); len(took) != 1 || took[0].After != 0 || took[0].Launch != 2 {
+			t.Errorf("%+v", took)
+		}
+	})
+}
+
+// A day of checks and renewals, of which the serving launch knows nothing.
+func TestStandbyForADay(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		time.Sleep(24 * time.Hour)
+		s := w.status("web")
+		if s.Launch != 1 || s.Restarts != 0 || s.Phase != supervisor.Ready || s.Standby.Launch != 6 {
+			t.Errorf("%+v %+v", s, s.Standby)
+		}
+		if thaws := f.countOf("thaw "); thaws < 270 || thaws > 290 {
+			t.Errorf("%d checks in a day", thaws)
+		}
+		if kills := f.countOf("kill "); kills != 4 {
+			t.Errorf("%d renewed in a day", kills)
+		}
+		if changes := f.countOf("switch "); changes != 1 {
+			t.Errorf("traffic was changed %d times", changes)
+		}
+	})
+}
+
+// One that can never be made costs a Prepare a minute, and its cause is shown.
+func TestStandbyNeverComes(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		broken := errors.New("no space left on device")
+		f.set("prepare", func(_ context.Context, n int) error {
+			if n == 1 {
+				return nil
+			}
+			return broken
+		})
+		w.serving(f, warm())
+		time.Sleep(time.Hour)
+		s := w.status("web")
+		if s.Launch != 1 || s.Failures != 0 || !errors.Is(s.Standby.Err, broken) || !s.Standby.Next.After(time.Now()) {
+			t.Errorf("%+v %+v", s, s.Standby)
+		}
+		if tries := f.countOf("prepare "); tries < 60 || tries > 70 {
+			t.Errorf("%d tries in an hour", tries)
+		}
+	})
+}
+
+func TestDeployIsProved(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		f.inFlight(3)
+		w.serving(f, warm())
+		took, err := w.deploy("b", warm(), supervisor.Proved)
+		if took != 3*time.Second || err != nil {
+			t.Error(took, err)
+		}
+		s := w.status("web")
+		if s.Revision != "b" || s.Previous != "a" || s.Deploying != nil || s.Provisional.Sub(time.Now()) != 5*time.Minute-3*time.Second {
+			t.Errorf("%+v", s)
+		}
+		if len(s.Draining) != 1 || s.Draining[0].Launch != 1 || s.Draining[0].InFlight != 3 {
+			t.Errorf("%+v", s.Draining)
+		}
+		time.Sleep(40 * time.Second)
+		s = w.status("web")
+		if len(s.Draining) != 0 || s.Drained.Launch != 1 || s.Drained.Cut != 3 || f.count("signal 1") != 1 {
+			t.Errorf("%+v %+v", s.Draining, s.Drained)
+		}
+		time.Sleep(5 * time.Minute)
+		if s = w.status("web"); !s.Provisional.IsZero() || s.Previous != "" || len(w.of(supervisor.DeployConfirmed)) != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// The old launch is asked to end as soon as it has nothing left.
+func TestDrainEndsWithTheLastConnection(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		f.inFlight(1)
+		w.serving(f, warm())
+		if _, err := w.deploy("b", warm(), supervisor.Switched); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Second)
+		if f.count("signal 1") != 0 {
+			t.Error("it was asked to end in its drain")
+		}
+		f.inFlight(0)
+		time.Sleep(100 * time.Millisecond)
+		if s := w.status("web"); f.count("signal 1") != 1 || s.Drained.Launch != 1 || s.Drained.Cut != 0 {
+			t.Errorf("%+v", s.Drained)
+		}
+	})
+}
+
+// A deploy that comes to nothing changes nothing.
+func TestDeployFails(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		broken := errors.New("no such source")
+		f.set("prepare", func(_ context.Context, n int) error {
+			if n == 3 {
+				return broken
+			}
+			return nil
+		})
+		took, err := w.deploy("b", warm(), supervisor.Proved)
+		if took != 0 || !errors.Is(err, broken) || !strings.Contains(err.Error(), "launch 3") {
+			t.Error(took, err)
+		}
+		s := w.status("web")
+		if s.Phase != supervisor.Ready || s.Launch != 1 || s.Revision != "a" || s.Standby.Launch != 4 || s.Deploying != nil {
+			t.Errorf("%+v %+v", s, s.Standby)
+		}
+	})
+}
+
+func TestDeployInCanary(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		done := make(chan error, 1)
+		go func() {
+			done <- w.Deploy(context.Background(), "web", supervisor.Deployment{
+				Revision: "b", Policy: warm(), Canary: 10, CanaryFor: time.Minute, Until: supervisor.Switched,
+			})
+		}()
+		time.Sleep(30 * time.Second)
+		d := w.status("web").Deploying
+		if d == nil || d.Stage != supervisor.DeployInCanary || d.Canary != 10 || d.Launch != 3 || d.Revision != "b" {
+			t.Fatalf("%+v", d)
+		}
+		f.exit(1, supervisor.Exit{Code: 1})
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+		if s := w.status("web"); s.Launch != 3 || s.Phase != supervisor.Ready || s.Revision != "b" {
+			t.Errorf("%+v", s)
+		}
+		if f.count("switch 3 10") != 1 || f.count("switch 3 100") != 1 {
+			t.Error(f.seen())
+		}
+	})
+}
+
+func TestRollBack(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		done := make(chan error, 1)
+		go func() {
+			_, err := w.deploy("b", warm(), supervisor.Proved)
+			done <- err
+		}()
+		for range 3 {
+			time.Sleep(time.Second)
+			f.exit(w.status("web").Launch, supervisor.Exit{Code: 7})
+		}
+		err := <-done
+		var exit *supervisor.ExitError
+		if !errors.Is(err, supervisor.ErrRolledBack) || !errors.As(err, &exit) || exit.Code != 7 {
+			t.Error(err)
+		}
+		s := w.status("web")
+		if s.Revision != "a" || f.revision != "a" || s.Phase != supervisor.Ready || s.RolledBack == nil || s.RolledBackAt.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		if _, err := w.deploy("c", warm(), supervisor.Switched); err != nil {
+			t.Error(err)
+		}
+		if s = w.status("web"); s.RolledBack != nil || s.Revision != "c" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A gateway that is stopped takes the revision for its next start; nobody can wait for more.
+func TestDeployOfAStoppedGateway(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		if err := w.Stop(context.Background(), "web"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.deploy("b", warm(), supervisor.Proved); !errors.Is(err, supervisor.ErrStopped) {
+			t.Error(err)
+		}
+		if _, err := w.deploy("b", warm(), supervisor.Taken); err != nil {
+			t.Error(err)
+		}
+		if s := w.status("web"); s.Phase != supervisor.Stopped || s.Revision != "b" {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// Steering that fails is said, shown, and tried again until it works.
+func TestSteeringFails(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		refused := errors.New("setsockopt: operation not permitted")
+		f.set("switch", fails(refused))
+		w.serving(f, warm())
+		time.Sleep(5 * time.Second)
+		if s := w.status("web"); !errors.Is(s.Steering, refused) {
+			t.Errorf("%+v", s)
+		}
+		f.set("switch", nil)
+		time.Sleep(5 * time.Second)
+		if s := w.status("web"); s.Steering != nil {
+			t.Errorf("%+v", s)
+		}
+		if said, tried := len(w.of(supervisor.SteeringFailed)), f.count("switch 1 100"); said != 3 || tried != 4 {
+			t.Errorf("%d failures are told, of %d tries", said, tried)
+		}
+	})
+}
+
+// Freeze and InFlight that never come back hold up neither this gateway nor the whole.
+func TestHungTrafficDelaysNobody(t *testing.T) {
+	for _, call := range []string{"freeze", "thaw", "inflight"} {
+		t.Run(call, func(t *testing.T) {
+			bubble(t, func(t *testing.T, w world) {
+				f := newFake()
+				release := make(chan struct{})
+				f.set(call, func(context.Context, int) error { <-release; return nil })
+				w.serving(f, warm())
+				time.Sleep(time.Minute)
+				f.exit(1, supervisor.Exit{Code: 1})
+				time.Sleep(time.Minute)
+				w.wantPhase("web", supervisor.Ready)
+				if _, err := w.deploy("b", warm(), supervisor.Switched); err != nil {
+					t.Error(err)
+				}
+				if took, err := w.within(time.Second, w.Answers); took != 0 || err != nil {
+					t.Error(took, err)
+				}
+				if _, err := w.within(time.Hour, w.Shutdown); err != nil {
+					t.Error(err)
+				}
+				close(release)
+				synctest.Wait()
+			})
+		})
+	}
+}
+
+// Shutdown waits for no drain.
+func TestShutdownInADrain(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		f.inFlight(9)
+		w.serving(f, warm())
+		if _, err := w.deploy("b", warm(), supervisor.Switched); err != nil {
+			t.Fatal(err)
+		}
+		if took, err := w.within(time.Hour, w.Shutdown); took != 0 || err != nil {
+			t.Error(took, err)
+		}
+	})
+}
