@@ -43,11 +43,19 @@ func (l *loop) giveUp(ctx context.Context, w *waiter) error {
 	default: // a loop that is so far behind may as well answer to nobody
 	}
 	s := l.snapshot.Load()
-	err := fmt.Errorf("still %s: %w", s.Phase, context.Cause(ctx))
+	err := fmt.Errorf("still %s: %w", s.busy(), context.Cause(ctx))
 	if s.ProbeError != nil {
 		return fmt.Errorf("%w; last probe: %w", err, s.ProbeError)
 	}
 	return errors.Join(append([]error{err}, s.Leftovers...)...)
+}
+
+// busy says what a gateway is at.
+func (s *snapshot) busy() string {
+	if s.Deploying != nil {
+		return "deploying " + s.Deploying.Revision + ", " + string(s.Deploying.Stage)
+	}
+	return string(s.Phase)
 }
 
 // shutdown ends the loop for good.

@@ -8,7 +8,7 @@ import (
 
 // Errors a caller may test for with errors.Is. The first two are for a Launcher to wrap, the others come from here.
 var (
-	// ErrPermanent: another try cannot help. The gateway is failed until Start, Restart or Reconfigure.
+	// ErrPermanent: another try cannot help. The gateway is failed until Start, Restart or Deploy.
 	ErrPermanent = errors.New("permanent")
 	// ErrRunning: Clean, or a Prepare that failed, could not make sure that no process is left. The next launch waits.
 	ErrRunning = errors.New("a process may still be running")
@@ -21,7 +21,7 @@ var (
 	ErrTooManyFailures = errors.New("too many failures")
 	// ErrUnknownGateway: no gateway has this name, or it is being removed.
 	ErrUnknownGateway = errors.New("unknown gateway")
-	// ErrSuperseded: a later Start, Stop or Remove took the place of the request that was waited for.
+	// ErrSuperseded: a later request took the place of the one that was waited for.
 	ErrSuperseded = errors.New("superseded by a later request")
 	// ErrUncounted: a Traffic cannot know how many connections a launch has.
 	ErrUncounted = errors.New("connections cannot be counted")

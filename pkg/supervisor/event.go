@@ -27,7 +27,7 @@ const (
 	LaunchPreparing     EventKind = "launch-preparing"
 	LaunchCreated       EventKind = "launch-created"   // After: Prepare
 	LaunchStarted       EventKind = "launch-started"   // After: Start
-	LaunchReady         EventKind = "launch-ready"     // After: from the beginning of Prepare
+	LaunchReady         EventKind = "launch-ready"     // After: from the beginning of Prepare, or of the take-over
 	LaunchUnhealthy     EventKind = "launch-unhealthy" // Cause wraps ErrUnhealthy; After: readiness
 	LaunchStopping      EventKind = "launch-stopping"  // asked to end: the context of Prepare cancelled, or the signal sent
 	LaunchKilling       EventKind = "launch-killing"   // Cause: what the Kill or Signal before came to

@@ -32,7 +32,9 @@ type Launcher interface {
 	// supervisor goes on to Kill.
 	Signal(ctx context.Context, n int, signal syscall.Signal) error
 
-	// Freeze stops every process of launch n where it is, or lets it go on (cgroup.freeze). Nil: it is so.
+	// Freeze stops every process of launch n where it is, or lets it go on (cgroup.freeze). Nil: it is so. Error: the
+	// launch is killed; Kill has to work on what is frozen. One call at a time is asked for one number, but a context
+	// that is cancelled says that the opposite is wanted: it should come back at once.
 	Freeze(ctx context.Context, n int, frozen bool) error
 
 	// Kill ends everything in the container at once. Nil: done or on its way, or there was nothing; the Exit is
@@ -55,16 +57,17 @@ type Adopter interface {
 // Traffic decides which launch of a gateway gets new connections.
 type Traffic interface {
 	// Switch gives launch n share percent of the new connections; the rest goes to the launch that last got 100.
-	// 100: all. 0: none any more. It is quick: the gateway's loop itself calls it, in the order of its decisions.
+	// 100: all. 0: none any more, also of a launch that has ended. Launch n is prepared and not cleaned. It has to be
+	// quick: the gateway's loop itself calls it, in the order of its decisions. Error: it is asked again, later.
 	Switch(n, share int) error
 
 	// InFlight counts the connections that launch n has, accepted or waiting for it. An error that wraps
-	// ErrUncounted says that nobody can know.
+	// ErrUncounted says that nobody can know. It is not asked beside itself for one number.
 	InFlight(ctx context.Context, n int) (int, error)
 }
 
 // Prober asks one question: does launch n work? Nil: yes. It blocks at most until ctx ends. One probe at a time
-// is asked per gateway.
+// is asked per launch; those of a standby or of a deploy's new launch come beside those of the one that serves.
 type Prober interface {
 	Probe(ctx context.Context, n int) error
 }

@@ -12,7 +12,7 @@ const (
 	Backoff      Phase = "backoff"       // waits until Status.Next, then launches again
 	CrashLooping Phase = "crash-looping" // a backoff after three failures in Window with no ResetAfter of readiness between
 	Stopping     Phase = "stopping"      // a launch is on its way out, to stop or to be followed by another
-	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Reconfigure
+	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Deploy
 	Ended        Phase = "ended"         // ended by itself, and its policy wants no other launch
 )
 
@@ -40,8 +40,8 @@ type Status struct {
 	Draining  []DrainStatus  // launches that get no new connections, and finish what they have
 	Drained   DrainedStatus  // the last launch that was let go
 
-	Provisional  time.Time // until when Revision may be rolled back; zero: it is confirmed
-	Previous     string    // the revision that would come back then; "": none
+	Provisional  time.Time // until when Revision may be rolled back; zero: it is confirmed, or was not ready yet
+	Previous     string    // the revision that would come back; "": none
 	RolledBack   error     // why the last deploy was rolled back; nil: it was not
 	RolledBackAt time.Time
 }

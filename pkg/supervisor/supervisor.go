@@ -65,7 +65,8 @@ func (s *Supervisor) Start(ctx context.Context, name string) error {
 	return s.ask(ctx, "start", name, func(w *waiter) input { return askStart{w} })
 }
 
-// Restart is Start with a new launch: the current one is stopped first. That is no failure, and no backoff follows.
+// Restart is Start with a new launch: all others are stopped first, a standby, too. That is no failure, and no backoff
+// follows.
 func (s *Supervisor) Restart(ctx context.Context, name string) error {
 	return s.ask(ctx, "restart", name, func(w *waiter) input { return askRestart{w} })
 }
@@ -83,9 +84,15 @@ func (s *Supervisor) Remove(ctx context.Context, name string) error {
 	return s.ask(ctx, "remove", name, func(w *waiter) input { return askLeave{who: w} })
 }
 
-// Deploy gives a gateway a new revision and policy, and returns when its loop has taken them. The current
-// launch ends as by Restart, under its own old policy, and the next one is of the new revision. A gateway in
-// backoff, failed or ended is launched at once; a stopped one stays stopped.
+// Deploy gives a gateway a new revision and policy, as the chapter Deploys of the package tells, and returns when
+// d.Until has come. A gateway in backoff, failed or ended is launched at once; a stopped one takes the revision for its
+// next start if Until is Taken, else the error is ErrStopped.
+//
+// The cause of a launch that did not become ready: nothing has changed. An error that wraps ErrRolledBack and the
+// cause: the revision before is back, or coming. ErrSuperseded: something else was asked for; a revision that was to come
+// up beside the one before is gone, one that took its place stays. Where nothing could be rolled back, Proved answers
+// the cause when the gateway has failed or ended after the switch. In doubt Status.Revision tells. When ctx ends the
+// deploy goes on.
 func (s *Supervisor) Deploy(ctx context.Context, name string, d Deployment) error {
 	l, err := s.find(name)
 	if err == nil {

@@ -258,6 +258,26 @@ func TestDeployOfAStoppedGateway(t *testing.T) {
 	})
 }
 
+// Who stops waiting for a deploy learns how far it is; it goes on.
+func TestDeployTakesTooLong(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		f.set("start", hang)
+		_, err := w.within(time.Second, func(ctx context.Context) error {
+			return w.Deploy(ctx, "web", supervisor.Deployment{Revision: "b", Policy: warm(), Until: supervisor.Switched})
+		})
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "still deploying b, starting") {
+			t.Error(err)
+		}
+		f.set("start", nil)
+		time.Sleep(time.Minute)
+		if s := w.status("web"); s.Revision != "a" || s.Phase != supervisor.Ready {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
 // Steering that fails is said, shown, and tried again until it works.
 func TestSteeringFails(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
