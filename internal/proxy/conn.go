@@ -74,7 +74,7 @@ func (c *conn) arm() {
 	case c.gone:
 		read, deliver = past, past
 	case c.half:
-		read = time.Now().Add(abandoned)
+		read = time.Now().Add(c.p.abandoned)
 	}
 	c.client.SetReadDeadline(read)
 	c.client.SetWriteDeadline(write)

@@ -99,6 +99,8 @@ type Proxy struct {
 	buffers  sync.Pool     // of *buffer
 	room     chan struct{} // holds one when a connection has ended since somebody looked
 
+	abandoned time.Duration // the constant, but in tests
+
 	mu        sync.Mutex
 	state     running
 	stop      chan struct{} // closed: the accept loop ends
@@ -164,6 +166,9 @@ func build(l net.Listener, o Options) *Proxy {
 		options:  o,
 		buffers:  sync.Pool{New: func() any { return new(buffer) }},
 		room:     make(chan struct{}, 1),
+
+		abandoned: abandoned,
+
 		conns:    map[*conn]struct{}{},
 		parked:   map[*conn]struct{}{},
 		launches: map[int]*launch{},

@@ -7,16 +7,25 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"golang.org/x/sys/unix"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if what := os.Getenv(benchProgram); what != "" {
+		benchMain(what)
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // limit is generous: a test that reaches it has failed.
 const limit = 20 * time.Second
@@ -43,25 +52,39 @@ func listen(t testing.TB, network string) net.Listener {
 type program struct {
 	net.Listener
 	accepted atomic.Int64
+	running  sync.WaitGroup
+	conns    sync.Map
+}
+
+// end ends what runs, and waits for that: the next test begins with no descriptor in use.
+func (p *program) end() {
+	p.Close()
+	p.conns.Range(func(c, _ any) bool { c.(net.Conn).Close(); return true })
+	p.running.Wait()
 }
 
 func start(t testing.TB, network string, f func(net.Conn)) *program {
 	t.Helper()
 	p := &program{Listener: listen(t, network)}
-	t.Cleanup(func() { p.Close() })
-	go func() {
+	t.Cleanup(p.end)
+	p.running.Go(func() {
 		for {
 			c, err := p.Accept()
+			if errors.Is(err, unix.EMFILE) {
+				continue
+			}
 			if err != nil {
 				return
 			}
 			p.accepted.Add(1)
-			go func() {
+			p.conns.Store(c, nil)
+			p.running.Go(func() {
+				defer p.conns.Delete(c)
 				defer c.Close()
 				f(c)
-			}()
+			})
 		}
-	}()
+	})
 	return p
 }
 

@@ -105,6 +105,7 @@ func TestSuspendUnderTraffic(t *testing.T) {
 		p := serve(t, front, o)
 		p.Add(1, dials[1])
 		p.Switch(1, 100)
+		address := p.listener.Addr()
 		stop := make(chan struct{})
 		var clients sync.WaitGroup
 		var served sync.Map
@@ -116,7 +117,7 @@ func TestSuspendUnderTraffic(t *testing.T) {
 						return
 					default:
 					}
-					if err := exchange(p.listener.Addr(), uint64(id*1000+i)); err != nil {
+					if err := exchange(address, uint64(id*1000+i)); err != nil {
 						t.Errorf("client %d, connection %d: %v", id, i, err)
 						return
 					}
