@@ -148,7 +148,6 @@ func (m *machine) switched(now time.Time) {
 	m.emit(now, Event{Kind: DeploySwitched, Launch: m.current.n, Revision: m.revision, After: now.Sub(d.began), Next: until})
 	m.tell(untilSwitched, nil)
 	m.proving = true
-	m.current.good = 0
 	m.prove(now)
 }
 

@@ -29,7 +29,7 @@ const (
 	LaunchStarted       EventKind = "launch-started"   // After: Start
 	LaunchReady         EventKind = "launch-ready"     // After: from the beginning of Prepare, or of the take-over
 	LaunchUnhealthy     EventKind = "launch-unhealthy" // Cause wraps ErrUnhealthy; After: readiness
-	LaunchStopping      EventKind = "launch-stopping"  // asked to end: the context of Prepare cancelled, or the signal sent
+	LaunchStopping      EventKind = "launch-stopping"  // asked to end: the context of Prepare cancelled, the signal sent, or killed where none would be taken
 	LaunchKilling       EventKind = "launch-killing"   // Cause: what the Kill or Signal before came to
 	LaunchEnded         EventKind = "launch-ended"     // Cause: why; After: from the beginning of Prepare; Count: connections that were cut, of one that had drained
 	LaunchCleaned       EventKind = "launch-cleaned"   // After: from its end

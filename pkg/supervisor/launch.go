@@ -42,9 +42,9 @@ type launch struct {
 	endedAt   time.Time
 
 	begun    bool      // Start has been asked
-	good     int       // good probes, since it was switched to or ever
+	good     int       // good probes as the current launch
 	stoodAt  time.Time // when it was first where a standby stays; zero: it is not one that can take over
-	tookOver bool      // it was a standby
+	tookOver time.Time // when it was promoted from a standby that was started, or blocked; zero: it was not
 	count    counting
 
 	planned bool  // somebody asked for its end: what follows is no matter of policy

@@ -91,15 +91,14 @@ func (m *machine) becomeReady(now time.Time, l *launch) {
 		return
 	}
 	l.enter(now, ready)
-	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(l.began)})
+	m.emit(now, Event{Kind: LaunchReady, Launch: l.n, After: now.Sub(later(l.began, l.tookOver))})
 	if l == m.candidate {
 		m.candidateArrived(now)
 		return
 	}
 	m.enter(now, Ready, time.Time{})
 	m.settle()
-	if l.tookOver {
-		l.tookOver = false
+	if !l.tookOver.IsZero() {
 		m.emit(now, Event{Kind: TookOver, Launch: l.n, After: now.Sub(m.causeAt)})
 	}
 	m.tell(untilReady, nil)
@@ -151,7 +150,7 @@ func (m *machine) end(now time.Time, l *launch) {
 		l.enter(now, cancelling)
 		m.emit(now, Event{Kind: LaunchStopping, Launch: l.n, Cause: l.cause})
 	case l.startedAt.IsZero() || l.still() || l.policy.Stop.Timeout <= 0:
-		m.kill(now, l) // before its program runs, and when it is frozen, there is nobody who could take a signal
+		m.killAsked(now, l) // before its program runs, and when it is frozen, there is nobody who could take a signal
 	default:
 		m.silence(l)
 		l.enter(now, stopping)
@@ -174,14 +173,25 @@ func (m *machine) signalled(now time.Time, l *launch, err error) {
 	}
 }
 
-func (m *machine) kill(now time.Time, l *launch) {
+// killAsked kills what takes no signal. Where its end was asked for that is the way to ask, and no last resort.
+func (m *machine) killAsked(now time.Time, l *launch) {
+	if l.planned {
+		m.killAs(now, l, LaunchStopping)
+		return
+	}
+	m.kill(now, l)
+}
+
+func (m *machine) kill(now time.Time, l *launch) { m.killAs(now, l, LaunchKilling) }
+
+func (m *machine) killAs(now time.Time, l *launch, kind EventKind) {
 	if l.state != killing {
 		m.silence(l)
 	}
 	l.kills++
 	l.enter(now, killing)
 	m.do(kill{l.n, l.deadline})
-	m.emit(now, Event{Kind: LaunchKilling, Launch: l.n, Cause: l.killErr, Next: l.deadline})
+	m.emit(now, Event{Kind: kind, Launch: l.n, Cause: l.killErr, Next: l.deadline})
 	l.killErr = nil
 }
 

@@ -52,7 +52,7 @@ type (
 		Begun     bool          `json:"begun,omitempty"`
 		Good      int           `json:"good,omitempty"`
 		StoodAt   moment        `json:"stood_at,omitzero"`
-		TookOver  bool          `json:"took_over,omitempty"`
+		TookOver  moment        `json:"took_over,omitzero"`
 		Planned   bool          `json:"planned,omitempty"`
 		Cause     *savedError   `json:"cause,omitempty"`
 		Exited    bool          `json:"exited,omitempty"`
@@ -184,7 +184,7 @@ func (l *launch) save(now time.Time) savedLaunch {
 		N: l.n, Revision: l.revision, Policy: l.policy,
 		State: l.state, Since: away(now, l.since), Deadline: away(now, l.deadline),
 		Began: away(now, l.began), Budget: l.budget, StartedAt: away(now, l.startedAt), ReadyFor: l.readyFor, EndedAt: away(now, l.endedAt),
-		Begun: l.begun, Good: l.good, StoodAt: away(now, l.stoodAt), TookOver: l.tookOver,
+		Begun: l.begun, Good: l.good, StoodAt: away(now, l.stoodAt), TookOver: away(now, l.tookOver),
 		Planned: l.planned, Cause: saveError(l.cause), Exited: l.exited,
 		Probe: savedProbing{away(now, l.probe.at), l.probe.pause, l.probe.failed, saveError(l.probe.err)},
 		Count: savedCounting{away(now, l.count.at), l.count.last, l.count.told, l.count.drained},

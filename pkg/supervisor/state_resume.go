@@ -93,7 +93,7 @@ func (s *savedLaunch) launch(base time.Time) *launch {
 		n: s.N, revision: s.Revision, policy: s.Policy,
 		state: s.State, since: s.Since.from(base), deadline: s.Deadline.from(base),
 		began: s.Began.from(base), budget: s.Budget, startedAt: s.StartedAt.from(base), readyFor: s.ReadyFor, endedAt: s.EndedAt.from(base),
-		begun: s.Begun, good: s.Good, stoodAt: s.StoodAt.from(base), tookOver: s.TookOver,
+		begun: s.Begun, good: s.Good, stoodAt: s.StoodAt.from(base), tookOver: s.TookOver.from(base),
 		planned: s.Planned, cause: s.Cause.error(), exited: s.Exited,
 		probe:      probing{at: s.Probe.At.from(base), pause: s.Probe.Pause, failed: s.Probe.Failed, err: s.Probe.Err.error()},
 		count:      counting{at: s.Count.At.from(base), last: s.Count.Last, told: s.Count.Told, drained: s.Count.Drained},

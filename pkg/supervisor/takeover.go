@@ -24,7 +24,7 @@ func (m *machine) promote(now time.Time) {
 	m.standby, m.standing = nil, standing{}
 	m.become(l)
 	if l.state != preparing && l.state != starting {
-		l.tookOver, l.began = true, now
+		l.tookOver = now
 	}
 	l.stoodAt = time.Time{}
 	switch l.state {
@@ -46,8 +46,8 @@ func (m *machine) promote(now time.Time) {
 	}
 }
 
-// become makes l the current launch.
-func (m *machine) become(l *launch) { m.current, m.last = l, l.n }
+// become makes l the current launch. The probes that were good in another role prove nothing of this one.
+func (m *machine) become(l *launch) { m.current, m.last, l.good = l, l.n, 0 }
 
 // relieve lets another launch take over from one that is sick before that one is stopped, if policy would launch again at
 // once. It answers false when the sick one has to end first.
