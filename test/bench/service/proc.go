@@ -47,7 +47,7 @@ func (u *Unit) All(ctx context.Context) (Usage, error) {
 
 func (u *Unit) sum(pids []int) (sum Usage, err error) {
 	for _, pid := range pids {
-		if err := sum.Add(pid); err != nil {
+		if err := sum.Add(pid); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone since
 			return sum, fmt.Errorf("look at process %d of %s: %w", pid, u.Name, err)
 		}
 	}
@@ -140,6 +140,9 @@ func (u *Usage) Add(pid int) error {
 		return err
 	}
 	rollup, err := fields(dir + "/smaps_rollup")
+	if errors.Is(err, fs.ErrPermission) { // not dumpable: at most all that it has
+		rollup, err = map[string]string{"Pss": status["VmRSS"]}, nil
+	}
 	if err != nil {
 		return err
 	}

@@ -34,6 +34,16 @@ func (b *bench) rows() []row {
 	}
 }
 
+// columns are those of the keys that are wanted.
+func (b *bench) columns(keys ...string) (wanted []string) {
+	for _, key := range keys {
+		if b.beside.MatchString(key) {
+			wanted = append(wanted, key)
+		}
+	}
+	return wanted
+}
+
 // setUp makes the files of all units. A bench that is returned beside an error
 // still has to be cleaned up.
 func setUp(ctx context.Context, o options) (*bench, error) {

@@ -13,7 +13,7 @@ const turns = 4
 
 func (b *bench) measureCrashes(ctx context.Context) {
 	for turn := range turns {
-		for _, key := range columns {
+		for _, key := range b.columns(columns...) {
 			n := times(key, b.kills)
 			n = n*(turn+1)/turns - n*turn/turns
 			c := b.result.column(key)
@@ -65,11 +65,11 @@ func rescued(g control.Gateway) (n int64) {
 	return n
 }
 
-// stray counts the failures of requests that were not in flight in a launch when
-// it was killed.
+// stray counts the requests that were neither refused nor timed out, and failed
+// though they were in flight in no launch that was killed.
 func stray(failures []load.Failure, kills []service.Killed) (n int) {
 	for _, f := range failures {
-		inFlight := false
+		inFlight := f.Kind == "refused" || f.Kind == "timed out" // counted as what they are
 		for _, k := range kills {
 			inFlight = inFlight || f.Began <= k.Dead && f.Ended >= k.Sent
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 func (b *bench) measureDeploys(ctx context.Context) {
-	for _, key := range []string{podman, none, created, warm} {
+	for _, key := range b.columns(podman, none, created, warm) {
 		c := b.result.column(key)
 		if key == podman {
 			b.again(ctx, c, "deploy", key, &c.Deploy, times(key, b.deploys), mixedLoad, restart)
@@ -32,7 +32,7 @@ func restart(ctx context.Context, u *service.Unit) error {
 }
 
 func (b *bench) measureRestarts(ctx context.Context) {
-	for _, key := range columns {
+	for _, key := range b.columns(columns...) {
 		c := b.result.column(key)
 		b.again(ctx, c, "restart", key, &c.Restart, b.restarts, freshLoad, restart)
 	}
@@ -63,7 +63,7 @@ func (b *bench) again(ctx context.Context, c *Column, row, unit string, t **Traf
 // measureReexec asks the control socket all the time: how long it takes when
 // gatewayd is replaced is what nobody looked after the gateways.
 func (b *bench) measureReexec(ctx context.Context) {
-	for _, key := range []string{none, created, warm} {
+	for _, key := range b.columns(none, created, warm) {
 		c := b.result.column(key)
 		var gaps []float64
 		b.again(ctx, c, "reexec", key, &c.Reexec, b.reexecs, mixedLoad, func(ctx context.Context, u *service.Unit) error {

@@ -4,7 +4,7 @@
 // that it measured.
 //
 //	make bench-traffic                      # in the throw-away test host
-//	scripts/bench-traffic -run 'kills|crash' -kills 20
+//	scripts/bench-traffic -run 'kills|crash' -columns 'systemd|warm' -kills 20
 //	traffic load -address 127.0.0.1:8090 -fresh 500 -for 10s    # its load generator alone
 //
 // # Columns
@@ -44,7 +44,9 @@
 //     costs. Others' forwarders, where they can be had: pasta, rootlessport.
 //   - memory: PSS of all processes of gatewayd's unit, those of every launch
 //     included, with a standby and without; and gatewayd's RSS with 5,000 idle
-//     connections through its proxy.
+//     connections through its proxy, or as many as RLIMIT_NOFILE lets it have.
+//     Of a container that is still to start its program, which only root may look
+//     into, the program needs CAP_SYS_PTRACE to know PSS; else all of its RSS counts.
 //
 // podman is killed, and restarted, a quarter as often as the others: each takes it
 // half a second.

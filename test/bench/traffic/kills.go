@@ -47,7 +47,7 @@ func times(key string, n int) int {
 // measureKills kills the columns in turn, each alone.
 func (b *bench) measureKills(ctx context.Context) {
 	for i := range b.kills {
-		for _, key := range columns {
+		for _, key := range b.columns(columns...) {
 			c := b.result.column(key)
 			u, err := b.settled(ctx, c, "kills", key)
 			if u == nil || i >= times(key, b.kills) {
@@ -85,7 +85,7 @@ func (b *bench) settled(ctx context.Context, c *Column, row, unit string) (*serv
 func (b *bench) measureSlow(ctx context.Context) {
 	for range b.slow {
 		var all sync.WaitGroup
-		for _, key := range []string{warm, created, none, socket, bare, podman} {
+		for _, key := range b.columns(warm, created, none, socket, bare, podman) {
 			c := b.result.column(key)
 			u, err := b.settled(ctx, c, "slow", key+slowly)
 			if u == nil {

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -21,9 +22,9 @@ import (
 type options struct {
 	kills, slow, deploys, restarts, reexecs, rounds int
 
-	only   *regexp.Regexp
-	binary string
-	json   bool
+	only, beside *regexp.Regexp
+	binary       string
+	json         bool
 }
 
 func main() {
@@ -65,6 +66,7 @@ func parse(args []string) (o options, err error) {
 	flags.IntVar(&o.reexecs, "reexecs", 20, "`number` of re-executions of gatewayd")
 	flags.IntVar(&o.rounds, "rounds", 5, "`number` of turns of each path")
 	run := flags.String("run", "", "measure only the rows that match this `regexp`: kills, slow, crash, deploy, restart, reexec, paths, memory")
+	beside := flags.String("columns", "", "measure only the columns that match this `regexp`: "+strings.Join(columns, ", "))
 	flags.StringVar(&o.binary, "gatewayd", "/usr/local/bin/gatewayd", "`path` of the static binary")
 	flags.BoolVar(&o.json, "json", false, "print one JSON object with every sample")
 	if err := flags.Parse(args); err != nil {
@@ -73,7 +75,9 @@ func parse(args []string) (o options, err error) {
 	if flags.NArg() > 0 || min(o.kills, o.slow, o.deploys, o.restarts, o.reexecs, o.rounds) < 1 {
 		return o, errors.New("usage: traffic [-kills N] [...], numbers from 1; see -help")
 	}
-	o.only, err = regexp.Compile(*run)
+	if o.only, err = regexp.Compile(*run); err == nil {
+		o.beside, err = regexp.Compile(*beside)
+	}
 	return o, err
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/test/bench/figures"
 	"github.com/gatewayd/gatewayd/test/bench/load"
 	"github.com/gatewayd/gatewayd/test/bench/service"
@@ -13,16 +15,24 @@ import (
 // comes and goes.
 const looks = 5
 
-// idleConnections go through the proxy at once.
-const idleConnections = 5000
+// idle is how many connections go through the proxy at once: 5,000, or what a
+// process may have here, of which gatewayd leaves itself some.
+func idle() int {
+	var r unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &r); err != nil {
+		return 100
+	}
+	return int(min(5000, r.Max/5-100))
+}
 
 func (b *bench) measureMemory(ctx context.Context) {
-	for _, key := range []string{none, created, warm} { // one after the other: pages that two share count half
+	for _, key := range b.columns(none, created, warm) { // one after the other: pages that two share count half
 		c := b.result.column(key)
 		for range looks {
 			pss, err := b.pss(ctx, key)
 			if err != nil {
 				b.fail(c, "memory", err)
+				c.PSS = nil
 				break
 			}
 			c.PSS = append(c.PSS, pss)
@@ -55,7 +65,8 @@ func (b *bench) proxied(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	held, err := load.Hold(ctx, u.Address, idleConnections)
+	n := idle()
+	held, err := load.Hold(ctx, u.Address, n)
 	if err != nil {
 		return u.Explain(ctx, err)
 	}
@@ -68,7 +79,7 @@ func (b *bench) proxied(ctx context.Context) error {
 		}
 		after = append(after, rss)
 	}
-	b.result.Proxied = (figures.Median(after) - before) / idleConnections
+	b.result.Proxied, b.result.Idle = (figures.Median(after)-before)/float64(n), n
 	return nil
 }
 

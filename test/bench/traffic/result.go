@@ -15,6 +15,7 @@ type Result struct {
 	Columns       []*Column                 `json:"columns"`
 	Paths         []Path                    `json:"paths,omitempty"`
 	Proxied       float64                   `json:"bytes_per_proxied_connection,omitempty"`
+	Idle          int                       `json:"proxied_connections,omitempty"`
 	ProxiedFailed string                    `json:"proxied_failed,omitempty"`
 	Goals         map[string][]figures.Goal `json:"goals"` // by row
 }

@@ -18,7 +18,7 @@ func (r *Result) WriteMarkdown(w io.Writer) error {
 		r.writePaths(&b)
 	}
 	if r.Proxied > 0 {
-		fmt.Fprintf(&b, "\nMemory of gatewayd per proxied connection: %.1f KB, of %d idle ones; %s.\n", r.Proxied/1024, idleConnections, r.goals("proxied"))
+		fmt.Fprintf(&b, "\nMemory of gatewayd per proxied connection: %.1f KB, of %d idle ones; %s.\n", r.Proxied/1024, r.Idle, r.goals("proxied"))
 	} else if r.ProxiedFailed != "" {
 		fmt.Fprintf(&b, "\nMemory of gatewayd per proxied connection: fails: %s.\n", r.ProxiedFailed)
 	}

@@ -42,7 +42,7 @@ func TestMarkdown(t *testing.T) {
 		r.Paths[i].Fresh, r.Paths[i].Bulk = []float64{3 * us}, []float64{4000 / us}
 	}
 	r.Paths[5].Skipped = "no such program"
-	r.Proxied = 12000
+	r.Proxied, r.Idle = 12000, 5000
 	golden(t, "testdata/table.md", &r)
 }
 
@@ -89,7 +89,7 @@ func TestStray(t *testing.T) {
 		"begun before, failed after": {90, 5000, 0},
 	}
 	for name, test := range tests {
-		if got := stray([]load.Failure{{Began: test.began, Ended: test.ended}}, kills); got != test.stray {
+		if got := stray([]load.Failure{{Kind: "refused"}, {Began: test.began, Ended: test.ended}}, kills); got != test.stray {
 			t.Errorf("%s: %d", name, got)
 		}
 	}
