@@ -19,6 +19,7 @@ import (
 type Usage struct {
 	Processes []string // names
 	PSS, RSS  uint64   // bytes
+	Own       uint64   // bytes of RSS that are no file's, nor of a memfd
 	CPU       time.Duration
 	Switches  uint64 // voluntary: each is a wait that something ended
 }
@@ -148,6 +149,7 @@ func (u *Usage) Add(pid int) error {
 	}
 	u.Processes = append(u.Processes, status["Name"])
 	u.RSS += kilobytes(status["VmRSS"])
+	u.Own += kilobytes(status["RssAnon"])
 	u.PSS += kilobytes(rollup["Pss"])
 	tasks, err := filepath.Glob(dir + "/task/*")
 	if err != nil {

@@ -42,11 +42,11 @@
 //     a download, direct and by each way to a gateway, in turns. Ours are gateways
 //     in containers: the same one with a socket of its own says what the container
 //     costs. Others' forwarders, where they can be had: pasta, rootlessport.
-//   - memory: PSS of all processes of gatewayd's unit, those of every launch
-//     included, with a standby and without; and gatewayd's RSS with 5,000 idle
+//   - memory: of all processes of gatewayd's unit, those of every launch included,
+//     with a standby and without: what they have of their own (RssAnon). Pages of
+//     binaries are there once, standby or not, and those of the runtime's lie in a
+//     memfd that gatewayd keeps in any case. And gatewayd's RSS with 5,000 idle
 //     connections through its proxy, or as many as RLIMIT_NOFILE lets it have.
-//     Of a container that is still to start its program, which only root may look
-//     into, the program needs CAP_SYS_PTRACE to know PSS; else all of its RSS counts.
 //
 // podman is killed, and restarted, a quarter as often as the others: each takes it
 // half a second.

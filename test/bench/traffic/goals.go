@@ -108,7 +108,7 @@ func (r *Result) paths() {
 }
 
 func (r *Result) memory() {
-	if without, with := r.column(none).PSS, r.column(created).PSS; len(without) > 0 && len(with) > 0 {
+	if without, with := r.column(none).Memory, r.column(created).Memory; len(without) > 0 && len(with) > 0 {
 		grown := figures.Median(with) - figures.Median(without)
 		r.goal("memory", grown <= 2e6, "created ≤ 2 MB")
 	}

@@ -26,16 +26,16 @@ func idle() int {
 }
 
 func (b *bench) measureMemory(ctx context.Context) {
-	for _, key := range b.columns(none, created, warm) { // one after the other: pages that two share count half
+	for _, key := range b.columns(none, created, warm) {
 		c := b.result.column(key)
 		for range looks {
-			pss, err := b.pss(ctx, key)
+			own, err := b.own(ctx, key)
 			if err != nil {
 				b.fail(c, "memory", err)
-				c.PSS = nil
+				c.Memory = nil
 				break
 			}
-			c.PSS = append(c.PSS, pss)
+			c.Memory = append(c.Memory, own)
 		}
 	}
 	if err := b.proxied(ctx); err != nil {
@@ -44,15 +44,15 @@ func (b *bench) measureMemory(ctx context.Context) {
 	}
 }
 
-// pss is of a unit that has just been started, in bytes.
-func (b *bench) pss(ctx context.Context, key string) (float64, error) {
+// own is what all processes of a unit have that has just been started, in bytes.
+func (b *bench) own(ctx context.Context, key string) (float64, error) {
 	defer b.stop(ctx, key)
 	u, err := b.start(ctx, key)
 	if err != nil {
 		return 0, err
 	}
 	usage, err := u.All(ctx)
-	return float64(usage.PSS), err
+	return float64(usage.Own), err
 }
 
 func (b *bench) proxied(ctx context.Context) error {

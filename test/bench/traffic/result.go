@@ -31,8 +31,8 @@ type Column struct {
 	Hard    *Traffic          `json:"deploy_without_linger,omitempty"`
 	Restart *Traffic          `json:"restart,omitempty"`
 	Reexec  *Traffic          `json:"reexec,omitempty"`
-	PSS     []float64         `json:"pss_bytes,omitempty"` // of all processes of the unit
-	Failed  map[string]string `json:"failed,omitempty"`    // by row: why there is nothing
+	Memory  []float64         `json:"memory_bytes,omitempty"` // of all processes of the unit
+	Failed  map[string]string `json:"failed,omitempty"`       // by row: why there is nothing
 }
 
 // Traffic is what became of the requests while something was done.

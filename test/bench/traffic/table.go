@@ -70,7 +70,7 @@ func (r *Result) writeColumns(b *strings.Builder) {
 	row("hard", "the same, it closes idle connections at once", deployed(func(c *Column) *Traffic { return c.Hard }))
 	row("restart", "`systemctl --user restart` under 500 new connections/s: refused, cut; longest wait", func(c *Column) string { return restarted(c.Restart) })
 	row("reexec", "`gatewayd reexec` under load: failed of new, of kept; gap of supervision", deployed(func(c *Column) *Traffic { return c.Reexec }))
-	row("memory", "memory of the unit (PSS); of the standby", r.memoryOf)
+	row("memory", "memory of the unit; of the standby", r.memoryOf)
 }
 
 func spread(ms []float64) string {
@@ -125,12 +125,12 @@ func restarted(t *Traffic) string {
 }
 
 func (r *Result) memoryOf(c *Column) string {
-	if len(c.PSS) == 0 {
+	if len(c.Memory) == 0 {
 		return ""
 	}
-	text := fmt.Sprintf("%.1f MB", figures.Median(c.PSS)/1e6)
-	if without := r.column(none).PSS; c.Key != none && len(without) > 0 {
-		text += fmt.Sprintf("; %.1f MB", (figures.Median(c.PSS)-figures.Median(without))/1e6)
+	text := fmt.Sprintf("%.1f MB", figures.Median(c.Memory)/1e6)
+	if without := r.column(none).Memory; c.Key != none && len(without) > 0 {
+		text += fmt.Sprintf("; %.1f MB", (figures.Median(c.Memory)-figures.Median(without))/1e6)
 	}
 	return text
 }

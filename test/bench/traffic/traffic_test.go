@@ -30,7 +30,7 @@ func TestMarkdown(t *testing.T) {
 	r.column(warm).Crash.Stray = 1
 	r.column(bare).Crash.Load.Fresh.Refused = 1200
 	r.column(podman).Slow, r.column(warm).Slow, r.column(bare).Slow = []float64{2366}, []float64{2}, []float64{2028}
-	r.column(none).PSS, r.column(created).PSS = []float64{20e6}, []float64{21.5e6}
+	r.column(none).Memory, r.column(created).Memory = []float64{20e6}, []float64{21.5e6}
 	r.column(warm).Failed["memory"] = "it does not start"
 	r.column(created).Deploy = &Traffic{Times: 100, Load: counted(9000, 0, 0, 1000), Each: []float64{100, 120}}
 	r.column(created).Hard = &Traffic{Times: 100, Load: load.Result{Fresh: load.Count{OK: 9000}, Kept: load.Count{OK: 900, Cut: 4}}, Each: []float64{90}}
