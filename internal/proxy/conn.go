@@ -1,8 +1,6 @@
 package proxy
 
-import (
-	"time"
-)
+import "time"
 
 // phase is where a connection stands.
 type phase int
@@ -34,13 +32,13 @@ type conn struct {
 	waited  bool          // it was parked
 
 	up, down way
-	ways     int  // that run
-	owed     bool // the backend has ended before any byte went through
-	gone     bool // nothing can be delivered to the backend any more
-	half     bool // the backend has ended its direction
-	progress int64
-	left     int // the launch it was last rescued from
-	leaps    int // how often from that one
+	ways     int   // that run
+	owed     bool  // the backend has ended before any byte went through
+	gone     bool  // nothing can be delivered to the backend any more
+	half     bool  // the backend has ended its direction
+	progress int64 // of up, when half last looked
+	left     int   // the launch it was last rescued from
+	leaps    int   // how often from that one
 }
 
 // touched says whether a byte has gone through.
@@ -49,7 +47,7 @@ func (c *conn) touched() bool { return c.up.moved.Load() > 0 || c.down.moved.Loa
 // begin sets c going from where it stands. Call with the lock held.
 func (c *conn) begin() {
 	switch {
-	case c.p.state != live:
+	case c.p.life != live:
 	case c.phase == relaying:
 		c.relay()
 	default:
@@ -60,30 +58,27 @@ func (c *conn) begin() {
 // arm sets the deadlines that follow from where c stands. Nobody else sets any, so
 // that none undoes another. Call with the lock held.
 func (c *conn) arm() {
-	var read, write, deliver time.Time // from the client, to it, and to the backend
+	var read, write, take, deliver time.Time // from the client, to it; from the backend, to it
 	switch {
-	case c.p.state != live:
-		read, write, deliver = past, past, past
-		if c.backend != nil {
-			c.backend.SetReadDeadline(past)
-		}
+	case c.p.life != live:
+		read, write, take, deliver = past, past, past, past
 	case c.phase == waiting, c.phase == refusing:
 		read, write = c.again, c.again
-	case c.owed:
-		read = past
-	case c.gone:
+	case c.owed, c.gone:
 		read, deliver = past, past
 	case c.half:
 		read = time.Now().Add(c.p.abandoned)
 	}
-	c.client.SetReadDeadline(read)
-	c.client.SetWriteDeadline(write)
+	setDeadlines(c.client, read, write)
 	if c.backend != nil {
-		c.backend.SetWriteDeadline(deliver)
-		if c.p.state == live {
-			c.backend.SetReadDeadline(time.Time{})
-		}
+		setDeadlines(c.backend, take, deliver)
 	}
+}
+
+// setDeadlines fails only on a socket that is closed: nothing waits there.
+func setDeadlines(s stream, read, write time.Time) {
+	_ = s.SetReadDeadline(read)
+	_ = s.SetWriteDeadline(write)
 }
 
 // rouse makes a parked connection try again. Call with the lock held.

@@ -30,7 +30,7 @@ func (p *Proxy) Add(n int, dial Dial) {
 		l.renew()
 	}
 	l.dial, l.down, l.scout = dial, false, nil
-	if p.state != live {
+	if p.life != live {
 		l.cancel()
 	}
 	p.wake()
@@ -94,7 +94,7 @@ func (p *Proxy) Remove(n int) (cut int) {
 func (p *Proxy) assign(c *conn) (*launch, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state != live {
+	if p.life != live {
 		return nil, net.ErrClosed
 	}
 	c.seen = p.changes
@@ -112,7 +112,10 @@ func (p *Proxy) assign(c *conn) (*launch, error) {
 
 func (p *Proxy) pick(c *conn) *launch {
 	if c.steered != nil {
-		return p.launches[c.steered.n]
+		if l := p.launches[c.steered.n]; l != nil && l.dial != nil {
+			return l
+		}
+		return nil
 	}
 	if p.share > 0 && rand.IntN(100) < p.share {
 		if l := p.launches[p.canary]; l.takes(c) {
@@ -143,7 +146,7 @@ func (p *Proxy) failed(c *conn, l *launch) (first bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.unassign(c)
-	if p.state != live || l.ctx.Err() != nil {
+	if p.life != live || l.ctx.Err() != nil {
 		return false // it was us who ended the dial
 	}
 	first = !l.down

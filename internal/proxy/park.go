@@ -21,7 +21,7 @@ const (
 // The scout of a launch that cannot be dialled waits that long between two dials.
 const (
 	firstBackoff = time.Millisecond
-	lastBackoff  = 50 * time.Millisecond
+	lastBackoff  = 10 * time.Millisecond
 )
 
 // park waits until there may be a launch for c.
@@ -37,7 +37,7 @@ func (c *conn) park() verdict {
 	c.again = time.Time{}
 	c.arm()
 	switch {
-	case c.p.state != live:
+	case c.p.life != live:
 		return stopped
 	case left:
 		return hasGone
@@ -51,7 +51,7 @@ func (c *conn) beginPark() (v verdict, wait bool) {
 	defer c.p.mu.Unlock()
 	now := time.Now()
 	switch {
-	case c.p.state != live:
+	case c.p.life != live:
 		return stopped, false
 	case !now.Before(c.until):
 		return tooLate, false
@@ -59,7 +59,7 @@ func (c *conn) beginPark() (v verdict, wait bool) {
 		return tryAgain, false
 	}
 	c.again = c.until
-	if c.scouts != nil {
+	if c.scouts != nil && c.scouts.scout == c {
 		c.backoff = min(max(2*c.backoff, firstBackoff), lastBackoff)
 		if knock := now.Add(c.backoff); knock.Before(c.until) {
 			c.again = knock

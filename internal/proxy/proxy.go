@@ -15,7 +15,7 @@
 // While no launch serves, or the one that should cannot be dialled, connections wait
 // for [Options].Park. They go on as soon as Switch or Add names a launch that can be
 // dialled. Of those that wait for a program to come, one alone knocks, ever more
-// slowly up to every 50 ms, and wakes the others. Whoever hangs up while it waits is
+// slowly up to every 10 ms, and wakes the others. Whoever hangs up while it waits is
 // forgotten, so its request is never executed. TCP does not tell a client that has
 // gone from one that has sent all it wants to (shutdown), and those that give up are
 // many: a FIN counts as gone while parked. On a unix socket the two differ, and only
@@ -101,32 +101,23 @@ type Proxy struct {
 
 	abandoned time.Duration // the constant, but in tests
 
-	mu        sync.Mutex
-	state     running
-	stop      chan struct{} // closed: the accept loop ends
-	goroutine int           // how many run
-	calm      chan struct{} // closed when none does; nil: nobody asks
-	conns     map[*conn]struct{}
-	parked    map[*conn]struct{}
-	changes   int // of what a parked connection waits for
-	launches  map[int]*launch
-	serving   int
-	canary    int
-	share     int // of the canary, in percent
-	steered   map[string]*steering
-	accepted  int64
-	refused   int64
-	rescued   int64
+	mu         sync.Mutex
+	life       life
+	stop       chan struct{} // closed: the accept loop ends
+	goroutines int           // that run
+	calm       chan struct{} // closed when none does; nil: nobody asks
+	conns      map[*conn]struct{}
+	parked     map[*conn]struct{}
+	changes    int // of what a parked connection waits for
+	launches   map[int]*launch
+	serving    int
+	canary     int
+	share      int // of the canary, in percent
+	steered    map[string]*steering
+	accepted   int64
+	refused    int64
+	rescued    int64
 }
-
-// running says whether a Proxy does.
-type running int
-
-const (
-	live running = iota
-	suspended
-	closed
-)
 
 // listener is what *net.TCPListener and *net.UnixListener have.
 type listener interface {
@@ -186,91 +177,5 @@ func (p *Proxy) Stats() Stats {
 		Parked:   len(p.parked),
 		Refused:  p.refused,
 		Rescued:  p.rescued,
-	}
-}
-
-// Close stops accepting, cuts what is in flight, and returns when nothing runs any
-// more. A second call does nothing.
-func (p *Proxy) Close() error {
-	p.mu.Lock()
-	if p.state == closed {
-		p.mu.Unlock()
-		return nil
-	}
-	p.halt(closed)
-	for c := range p.conns {
-		c.cut()
-	}
-	calm := p.whenCalm()
-	p.mu.Unlock()
-	err := p.listener.Close()
-	<-calm
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for c := range p.conns { // those that had no goroutine
-		p.forget(c)
-	}
-	return err
-}
-
-// spawn runs f, and leaves when it returns. Call with the lock held.
-func (p *Proxy) spawn(f func()) {
-	p.goroutine++
-	go func() {
-		defer p.leave()
-		f()
-	}()
-}
-
-func (p *Proxy) leave() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.goroutine--
-	if p.goroutine == 0 && p.calm != nil {
-		close(p.calm)
-		p.calm = nil
-	}
-}
-
-// whenCalm returns a channel that is closed when no goroutine runs. Call with the lock held.
-func (p *Proxy) whenCalm() <-chan struct{} {
-	if p.calm == nil {
-		p.calm = make(chan struct{})
-	}
-	calm := p.calm
-	if p.goroutine == 0 {
-		close(p.calm)
-		p.calm = nil
-	}
-	return calm
-}
-
-// start sets everything going that there is. Call with the lock held.
-func (p *Proxy) start() {
-	p.state = live
-	p.stop = make(chan struct{})
-	p.listener.SetDeadline(time.Time{})
-	for _, l := range p.launches {
-		l.renew()
-	}
-	for c := range p.conns {
-		c.arm()
-		c.begin()
-	}
-	p.spawn(p.accept)
-}
-
-// halt makes everything stop where it is. Call with the lock held.
-func (p *Proxy) halt(s running) {
-	if p.state == live {
-		close(p.stop)
-	}
-	p.state = s
-	p.listener.SetDeadline(past)
-	for _, l := range p.launches {
-		l.cancel()
-	}
-	for c := range p.conns {
-		c.arm()
 	}
 }

@@ -356,3 +356,27 @@ func TestDialGivesUpWithItsContext(t *testing.T) {
 	p.Remove(1)
 	eventually(t, "nothing left", func() bool { return p.Stats().InFlight == 0 })
 }
+
+func TestDialEndsWithTheProxy(t *testing.T) {
+	p := serve(t, "tcp", Options{})
+	p.Add(1, start(t, "unix", says("one")).dial())
+	if _, files, err := p.Suspend(t.Context()); err != nil {
+		t.Fatal(err)
+	} else {
+		closeAll(files)
+	}
+	ended := make(chan error)
+	go func() { // waits in the kernel's queue
+		_, err := p.Dial(context.Background(), 1)
+		ended <- err
+	}()
+	eventually(t, "it is noted", func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return len(p.steered) == 1
+	})
+	p.Close()
+	if err := <-ended; err == nil {
+		t.Error("no error")
+	}
+}

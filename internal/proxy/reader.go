@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"errors"
 	"sync"
 	"syscall"
 
@@ -47,11 +48,11 @@ func (r *reader) read(fd uintptr) bool {
 	r.buffer = r.buffers.Get().(*buffer)
 	for {
 		r.n, r.err = unix.Read(int(fd), r.buffer[:])
-		if r.err != unix.EINTR {
+		if !errors.Is(r.err, unix.EINTR) {
 			break
 		}
 	}
-	if r.err == unix.EAGAIN {
+	if errors.Is(r.err, unix.EAGAIN) {
 		r.release()
 		return false
 	}

@@ -27,7 +27,7 @@ var methods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS
 // refuse answers a client that nobody serves.
 func (c *conn) refuse() {
 	c.p.mu.Lock()
-	if c.p.state != live {
+	if c.p.life != live {
 		c.p.mu.Unlock()
 		return
 	}
@@ -46,7 +46,7 @@ func (c *conn) answer() {
 	if _, err := io.WriteString(c.client, unavailable); err != nil {
 		return
 	}
-	c.client.CloseWrite()
+	endStream(c.client)
 	b := c.p.buffers.Get().(*buffer)
 	defer c.p.buffers.Put(b)
 	for n := 0; n < lingerBytes; {

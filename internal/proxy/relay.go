@@ -44,7 +44,7 @@ func (c *conn) runUp() {
 	c.up.end = e
 	switch e {
 	case eof:
-		c.backend.CloseWrite()
+		endStream(c.backend)
 	case noFrom:
 		c.abort()
 	}
@@ -130,7 +130,7 @@ func (c *conn) interrupted() (e end, stop bool) {
 	defer c.p.mu.Unlock()
 	moved := c.up.moved.Load()
 	switch {
-	case c.p.state != live || c.owed:
+	case c.p.life != live || c.owed:
 		return going, true
 	case c.gone, c.half && moved == c.progress:
 		return noTo, true
@@ -162,7 +162,7 @@ func (c *conn) wayEnded() {
 
 // endClient tells the client that nothing more comes. Call with the lock held.
 func (c *conn) endClient() {
-	c.client.CloseWrite()
+	endStream(c.client)
 	c.half = true
 	c.progress = c.up.moved.Load()
 	c.gone = c.gone || c.down.end == noFrom || shows(c.backend, closedBoth)
@@ -172,7 +172,10 @@ func (c *conn) endClient() {
 // abort ends a connection whose client is lost. Call with the lock held.
 func (c *conn) abort() {
 	if t, ok := c.backend.(*net.TCPConn); ok {
-		t.SetLinger(0) // a reset, so that nobody takes it for a good end
+		_ = t.SetLinger(0) // a reset, so that nobody takes it for a good end
 	}
 	c.cut()
 }
+
+// endStream fails only where the peer has gone, as its next read tells as well.
+func endStream(s stream) { _ = s.CloseWrite() }

@@ -10,7 +10,7 @@ const rescuesMax = 2
 // rescue sends a connection through which nothing has gone to the next launch. Call
 // with the lock held.
 func (c *conn) rescue() bool {
-	if c.touched() || c.up.end == eof || c.up.end == noFrom || c.p.state == closed {
+	if c.touched() || c.up.end == eof || c.up.end == noFrom || c.p.life == closed {
 		return false
 	}
 	if c.left != c.launch.n {

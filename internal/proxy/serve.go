@@ -96,10 +96,11 @@ func (c *conn) dialContext(l *launch) (context.Context, context.CancelFunc) {
 		deadline = c.until
 	}
 	ctx, cancel := context.WithDeadline(ctx, deadline)
-	if c.steered != nil {
-		context.AfterFunc(c.steered.ctx, cancel)
+	if c.steered == nil {
+		return ctx, cancel
 	}
-	return ctx, cancel
+	stop := context.AfterFunc(c.steered.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // greet writes the PROXY header. The buffer of a new socket has room for it, so that

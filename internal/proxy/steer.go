@@ -72,6 +72,10 @@ func (p *Proxy) note(source string, s *steering) {
 		delete(p.steered, source)
 		return
 	}
+	if p.life == closed {
+		s.report(net.ErrClosed)
+		return
+	}
 	p.steered[source] = s
 }
 

@@ -43,7 +43,7 @@ type WayState struct {
 // Until Continue or Close nothing moves, and InFlight tells what there was.
 func (p *Proxy) Suspend(ctx context.Context) (State, []*os.File, error) {
 	p.mu.Lock()
-	if p.state != live {
+	if p.life != live {
 		p.mu.Unlock()
 		return State{}, nil, errors.New("suspend proxy: it is not running")
 	}
@@ -68,7 +68,7 @@ func (p *Proxy) Suspend(ctx context.Context) (State, []*os.File, error) {
 // Continue undoes Suspend, also one that has not returned yet.
 func (p *Proxy) Continue() {
 	p.mu.Lock()
-	if p.state != suspended {
+	if p.life != suspended {
 		p.mu.Unlock()
 		return
 	}
@@ -77,7 +77,7 @@ func (p *Proxy) Continue() {
 	<-calm // what begins again must have ended
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.state == suspended {
+	if p.life == suspended {
 		p.start()
 	}
 }

@@ -1,0 +1,104 @@
+package proxy
+
+import (
+	"net"
+	"time"
+)
+
+// life is where a Proxy stands.
+type life int
+
+const (
+	live life = iota
+	suspended
+	closed
+)
+
+// Close stops accepting, cuts what is in flight, and returns when nothing runs any
+// more. A second call does nothing.
+func (p *Proxy) Close() error {
+	p.mu.Lock()
+	if p.life == closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.halt(closed)
+	for c := range p.conns {
+		c.cut()
+	}
+	for _, s := range p.steered {
+		s.report(net.ErrClosed)
+	}
+	calm := p.whenCalm()
+	p.mu.Unlock()
+	err := p.listener.Close()
+	<-calm
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns { // those that had no goroutine
+		p.forget(c)
+	}
+	return err
+}
+
+// spawn runs f, and leaves when it returns. Call with the lock held.
+func (p *Proxy) spawn(f func()) {
+	p.goroutines++
+	go func() {
+		defer p.leave()
+		f()
+	}()
+}
+
+func (p *Proxy) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goroutines--
+	if p.goroutines == 0 && p.calm != nil {
+		close(p.calm)
+		p.calm = nil
+	}
+}
+
+// whenCalm returns a channel that is closed when no goroutine runs. Call with the lock held.
+func (p *Proxy) whenCalm() <-chan struct{} {
+	if p.calm == nil {
+		p.calm = make(chan struct{})
+	}
+	calm := p.calm
+	if p.goroutines == 0 {
+		close(p.calm)
+		p.calm = nil
+	}
+	return calm
+}
+
+// start sets everything going that there is. Call with the lock held.
+func (p *Proxy) start() {
+	p.life = live
+	p.stop = make(chan struct{})
+	_ = p.listener.SetDeadline(time.Time{}) // as below: accept says it when it is closed
+	for _, l := range p.launches {
+		l.renew()
+	}
+	for c := range p.conns {
+		c.arm()
+		c.begin()
+	}
+	p.spawn(p.accept)
+}
+
+// halt makes everything stop where it is. Call with the lock held.
+func (p *Proxy) halt(to life) {
+	if p.life == live {
+		close(p.stop)
+	}
+	p.life = to
+	_ = p.listener.SetDeadline(past)
+	for _, l := range p.launches {
+		l.cancel()
+	}
+	for c := range p.conns {
+		c.arm()
+	}
+}
