@@ -62,6 +62,9 @@ func (w *model) rolesFit() {
 			w.failf("launch %d of %s stands by in phase %s of %s", l.n, l.revision, m.phase, m.revision)
 		}
 	}
+	if l := m.current; l != nil && l.coming() && l.n < w.fresh && !m.leaves() {
+		w.failf("launch %d outlives a restart", l.n)
+	}
 	if l := m.candidate; l != nil && (m.goal != toRun || m.doing == nil || !m.doing.beside || l.revision != m.doing.Revision) {
 		w.failf("launch %d is deployed by nobody", l.n)
 	}

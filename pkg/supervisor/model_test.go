@@ -27,6 +27,7 @@ type model struct {
 	canary    int
 	failures  []input // of the steering, for the steps that follow
 	revisions int
+	fresh     int // number from which on launches are new since the last restart that was asked for
 
 	connections int // what InFlight answers
 }

@@ -95,6 +95,7 @@ func (w *model) request(arg int) {
 	case 0, 1, 2, 3:
 		w.step(askStart{w.somebody()})
 	case 4:
+		w.fresh = w.m.next
 		w.step(askRestart{w.somebody()})
 	case 5, 6:
 		w.step(askStop{w.somebody()})
