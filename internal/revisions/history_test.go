@@ -154,7 +154,9 @@ func TestItIsKept(t *testing.T) {
 // no difference to what an earlier one wrote down.
 func TestFieldsThatWereNotKnown(t *testing.T) {
 	h := open(t, t.TempDir())
-	served(h, "deploy", table("/two"), table("/one"))
+	two := table("/two")
+	two.Command, two.Env.Static = []string{"/other"}, map[string]string{"A": "2", "B": "2"}
+	served(h, "deploy", two, table("/one"))
 	for i := range h.kept.Revisions {
 		r := &h.kept.Revisions[i]
 		r.Deployed = []byte(strings.Replace(string(r.Deployed), `"Rootfs":`, `"Unknown":1,"Rootfs":`, 1))
@@ -164,10 +166,10 @@ func TestFieldsThatWereNotKnown(t *testing.T) {
 	file := table("/one")
 	file.Stop.Timeout = 7 * time.Second
 	file.Listen[0].Park = 0
-	if _, g, ok := again(t, h).Resume(file); !ok || g.Rootfs != "/two" {
+	if _, g, ok := again(t, h).Resume(file); !ok || g.Rootfs != "/two" || g.Command[0] != "/other" {
 		t.Errorf("%v, %+v", ok, g)
 	}
-	if !reflect.DeepEqual(file.Command, table("").Command) || len(file.Env.Static) != 1 {
+	if !reflect.DeepEqual(file.Command, table("").Command) || !reflect.DeepEqual(file.Env, table("").Env) {
 		t.Errorf("the file's table was written to: %+v", file)
 	}
 }

@@ -1,6 +1,7 @@
 package systemd
 
 import (
+	"net"
 	"os"
 	"os/exec"
 	"strings"
@@ -10,17 +11,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// socketOf is a listener's file, which leaves the open file as it is.
+// socketOf is a listener's file, of the kind whose Fd makes it blocking.
 func socketOf(t *testing.T) *os.File {
 	t.Helper()
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0)
-	if err == nil {
-		err = unix.Listen(fd, 1)
-	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	file := os.NewFile(uintptr(fd), "socket")
+	defer l.Close()
+	file, err := l.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { file.Close() })
 	return file
 }
