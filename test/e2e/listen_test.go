@@ -167,3 +167,39 @@ func TestSocketActivation(t *testing.T) {
 	}
 	clients.stop(t, refused, late)
 }
+
+// As root, too, systemd keeps the sockets.
+func TestRestartOfTheSystemUnitRefusesNobody(t *testing.T) {
+	i := newSystemInstance(t)
+	i.configure(listening)
+	i.mustStart()
+	clients := i.startLoad("PORT")
+	for range 2 {
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clients.stop(t, refused, late)
+	if err := i.stores("9"); err != nil {
+		t.Error(err)
+	}
+	i.must("deploy", "web", "--rootfs", i.version("two"))
+	i.mustRun("two")
+}
+
+// Nor is anybody cut whose gateway ends as it should: it has stop.timeout for
+// what it has accepted, and what it has not waits for the next one.
+func TestRestartCutsNobodyOfAGatewayThatFinishes(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-finishes")
+	mustCopy(t, programs.gatewayd, filepath.Join(i.values["ROOTFS"], "gatewayd"))
+	i.configure(strings.NewReplacer(`"/gateway", "serve=inherit"`, `"/gatewayd", "example-gateway"`, `, "when=/crash:sleep=150ms", "when=/crash:exit=3"`, "").Replace(listening))
+	i.mustStart()
+	clients := i.startLoad("PORT")
+	for range longer(3, 30) {
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clients.stop(t, refused, late, cut)
+}

@@ -94,7 +94,7 @@ func (l *load) stop(t *testing.T, none ...string) {
 	t.Helper()
 	l.end()
 	l.all.Wait()
-	t.Logf("clients: %v", l.counts)
+	t.Logf("clients: %v, first: %v", l.counts, l.first)
 	if l.counts[answered] == 0 {
 		t.Error("not one client was answered")
 	}
