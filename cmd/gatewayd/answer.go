@@ -16,7 +16,7 @@ import (
 // Status answers from memory.
 func (d *daemon) Status(context.Context) control.Report {
 	states := d.supervisor.Status()
-	report := control.Report{Version: version, Pid: os.Getpid(), Gateways: make([]control.Gateway, len(states)), Leftovers: d.unswept}
+	report := control.Report{Version: version, Pid: os.Getpid(), Gateways: make([]control.Gateway, len(states)), Leftovers: d.unswept, Takeover: d.takeover}
 	for i, state := range states {
 		report.Gateways[i] = d.describeGateway(state)
 	}
@@ -110,8 +110,15 @@ func (d *daemon) known(name string) error {
 }
 
 // Reload reads the configuration again and returns the verdict.
+//
+// An upgraded binary reads it: then Reload does not return, the client hears
+// nothing, and asks the new image. Where that refuses, this one reads it.
 func (d *daemon) Reload(ctx context.Context) error {
-	err := d.reload(ctx)
+	var refused error
+	if d.upgraded() {
+		refused = d.Reexec(ctx)
+	}
+	err := errors.Join(d.reload(ctx), refused)
 	var code codeError
 	if errors.As(err, &code) && code.Code == exitConfig {
 		return &control.Error{Code: control.CodeConfig, Message: err.Error()}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -128,6 +129,37 @@ func gatewayCommand(verb, short, long string, do func(*control.Client, context.C
 			return ask(func(ctx context.Context, c *control.Client) error { return do(c, ctx, args[0]) })
 		},
 	}
+}
+
+func reexecCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "reexec",
+		Short: "Replace the running gatewayd by the binary on the disk",
+		Long: `Reexec has the daemon become the binary that is on the disk now, in place: the
+process, the containers, their connections and their output stay. The new binary
+says first whether it can take over; if not, the old one goes on: exit 1.`,
+		Example: "  gatewayd reexec",
+		Args:    exactArgs(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			return ask(func(ctx context.Context, c *control.Client) error { return reexec(ctx, c, command.OutOrStdout()) })
+		},
+	}
+}
+
+func reexec(ctx context.Context, c *control.Client, w io.Writer) error {
+	report, err := c.Reexec(ctx)
+	if err != nil {
+		return err
+	}
+	t := report.Takeover
+	if t == nil {
+		return errors.New("the gatewayd that answers has not taken over from another one")
+	}
+	fmt.Fprintf(w, "gatewayd %s has become %s, after %.1f ms without supervision\n", t.From, report.Version, t.GapMS)
+	if t.Config != "" {
+		fmt.Fprintf(w, "what was taken over goes on, as the configuration cannot be used:\n%s\n", t.Config)
+	}
+	return nil
 }
 
 func reloadCommand() *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -56,6 +57,10 @@ type daemon struct {
 	confirming sync.WaitGroup
 	written    chan struct{} // something is to be written down
 	unswept    []string      // what the sweep could not remove, an error each
+	listener   *net.UnixListener
+	reexecs    chan chan error
+	taking     *taking           // from an earlier image; nil: there was none
+	takeover   *control.Takeover // the same, as it is told
 
 	entered  chan struct{} // closed when enterErr is known; nil: no cgroup
 	enterErr error
@@ -66,18 +71,31 @@ func runDaemon(o daemonOptions) error {
 	// First of all: a SIGTERM is obeyed at every moment from here on.
 	s := catchSignals(o.temporary)
 	defer s.stop()
+	taking, err := takeOver(o)
+	if err != nil {
+		return err
+	}
 	env, err := captureEnvironment()
 	if err != nil {
 		return err
 	}
-	c, err := o.load(env)
+	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), reexecs: make(chan chan error), taking: taking}
+	c, err := d.configuration()
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1)}
 	d.openLog(c.LogLevel)
 	defer d.closeLog()
 	return d.run(c)
+}
+
+// configuration is what the file says, or what was handed over: a fault that was
+// written into the file since is no reason to lose what runs.
+func (d *daemon) configuration() (*config.Config, error) {
+	if d.taking != nil {
+		return d.taking.handedConfig(), nil
+	}
+	return d.options.load(d.env)
 }
 
 func (d *daemon) run(c *config.Config) error {
@@ -100,6 +118,9 @@ func (d *daemon) run(c *config.Config) error {
 
 // open takes hold of everything that the daemon needs, and makes it clean.
 func (d *daemon) open(c *config.Config) error {
+	if d.taking != nil {
+		return d.regain()
+	}
 	cgroup, err := d.isolate()
 	if err != nil {
 		return err
@@ -137,22 +158,26 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 	if d.lock, err = dirs.Acquire(); err != nil {
 		return err
 	}
+	d.openHost(dirs, cgroup, self, listen.NewSockets(d.env.sockets))
+	return dirs.Create(os.Geteuid() == 0)
+}
+
+func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string, sockets *listen.Sockets) {
 	d.host = &launch.Host{
 		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log,
-		Sockets: listen.NewSockets(d.env.sockets),
+		Sockets: sockets,
 	}
 	if d.env.systemd.Service { // systemd listens to no other process
 		d.host.Keeper = store{d.notifier}
 	}
-	return dirs.Create(os.Geteuid() == 0)
 }
 
 // sweep removes what an earlier gatewayd left. What it cannot remove is no
 // reason not to start: it is reported, and tried again next time.
-func (d *daemon) sweep() error {
+func (d *daemon) sweep(spared ...string) error {
 	ctx, cancel := context.WithTimeout(d.signals.context(), sweepTime)
 	defer cancel()
-	ids, err := d.host.Sweep(ctx)
+	ids, err := d.host.Sweep(ctx, spared...)
 	for _, id := range ids {
 		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
 	}
@@ -165,17 +190,14 @@ func (d *daemon) sweep() error {
 
 // serve runs the gateways until the daemon is asked to end.
 func (d *daemon) serve(c *config.Config) error {
-	listener, err := control.Listen(d.host.Dirs.ControlSocket())
-	if err != nil {
+	if err := d.listen(); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.supervisor = supervisor.New(d.observe)
-	for _, g := range c.Gateways {
-		if err := d.add(g); err != nil {
-			return errors.Join(err, listener.Close(), d.shutdown())
-		}
+	if err := d.begin(c); err != nil {
+		return errors.Join(err, d.listener.Close(), d.shutdown())
 	}
 	d.dropSockets()
 	books, closeBooks := context.WithCancel(context.Background())
@@ -184,16 +206,39 @@ func (d *daemon) serve(c *config.Config) error {
 	d.write()
 	// Not before all gateways are there: a reload would add them, too.
 	answered := make(chan error, 1)
-	go func() { answered <- control.Serve(ctx, listener, d) }()
+	go func() { answered <- control.Serve(ctx, d.listener, d) }()
 	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
-	err = d.watch(c)
-	err = errors.Join(err, d.shutdown())
+	err := errors.Join(d.watch(c), d.shutdown())
 	d.confirming.Wait() // it ends with the signal, and takes its container away
 	cancel()
 	err = errors.Join(err, <-answered)
 	closeBooks()
 	booksClosed.Wait()
 	return err
+}
+
+func (d *daemon) listen() (err error) {
+	if d.taking != nil {
+		d.listener, err = control.Regain(d.taking.File(fileControl))
+	} else {
+		d.listener, err = control.Listen(d.host.Dirs.ControlSocket())
+	}
+	return err
+}
+
+// begin gives the supervisor its gateways.
+func (d *daemon) begin(c *config.Config) error {
+	if d.taking != nil {
+		err := d.goOn()
+		d.readAnew()
+		return err
+	}
+	for _, g := range c.Gateways {
+		if err := d.add(g); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close gives everything up, in the reverse order of open.

@@ -57,6 +57,12 @@ func (d *defined) get(revision string) config.Gateway {
 	return d.revisions[d.newest]
 }
 
+func (d *defined) newestRevision() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.newest
+}
+
 // keep forgets all revisions but those that are wanted, the first of which
 // serves, unless a deploy is on its way. Listeners that only the others had are
 // closed. wanted is asked when no deploy can begin any more.

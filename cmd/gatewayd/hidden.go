@@ -31,6 +31,7 @@ func hiddenCommands() []*cobra.Command {
 			err := inside.TryOverlay()
 			return codeError{inside.OverlayCode(err), err}
 		}),
+		hidden("takeover", "say whether this binary can take over from the gatewayd that asks", func([]string) error { return checkTakeover() }),
 		hidden("stage", "stage, examine or remove in a user namespace", func(args []string) error {
 			return bundle.HelperMain(context.Background(), args)
 		}),

@@ -52,7 +52,7 @@ A systemd user service runs it; the other commands ask the one that runs.`,
 	command.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	command.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), statusCommand(),
-		startCommand(), stopCommand(), restartCommand(), reloadCommand(),
+		startCommand(), stopCommand(), restartCommand(), reloadCommand(), reexecCommand(),
 		deployCommand(), rollbackCommand(), historyCommand(),
 		logsCommand(), digestCommand(), reapCommand(), versionCommand(),
 	)

@@ -25,10 +25,29 @@ func catchSignals(hangup bool) *signals {
 		hurry:    make(chan struct{}),
 	}
 	s.ctx, s.end = context.WithCancel(context.Background())
-	signal.Notify(s.received, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	s.catch()
 	go s.sort(hangup)
 	return s
 }
+
+func (s *signals) catch() { signal.Notify(s.received, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP) }
+
+// settled is an error when this process was asked to end by a signal that was
+// delivered before the call.
+func (s *signals) settled() error {
+	m := marker{make(chan struct{})}
+	s.received <- m
+	<-m.passed
+	return s.ctx.Err()
+}
+
+// marker goes through the channel of signals, behind those that are in it.
+type marker struct{ passed chan struct{} }
+
+// Signal makes it an os.Signal.
+func (marker) Signal() {}
+
+func (marker) String() string { return "marker" }
 
 // context ends when the daemon is asked to.
 func (s *signals) context() context.Context { return s.ctx }
@@ -42,6 +61,10 @@ func (s *signals) stop() {
 func (s *signals) sort(hangup bool) {
 	ends := 0
 	for received := range s.received {
+		if m, is := received.(marker); is {
+			close(m.passed)
+			continue
+		}
 		if received == syscall.SIGHUP && !hangup {
 			select {
 			case s.reload <- struct{}{}:

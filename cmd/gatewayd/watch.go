@@ -29,8 +29,11 @@ func (d *daemon) watch(c *config.Config) error {
 	told := ""
 	extend := time.NewTicker(extendEvery)
 	defer extend.Stop()
+	if d.taking != nil {
+		d.announceAgain()
+	}
 	for {
-		summary := systemd.Summarize(d.states())
+		summary := d.summary()
 		if !d.announced {
 			if summary.Verdict == systemd.NoneReady {
 				return summary.Err
@@ -47,7 +50,12 @@ func (d *daemon) watch(c *config.Config) error {
 		select {
 		case <-d.signals.context().Done():
 			return nil
+		case r := <-d.reexecs:
+			r <- d.serveReexec()
 		case <-d.signals.reload:
+			if d.announced && d.upgraded() {
+				_ = d.serveReexec() // it has logged what is wrong, and this gatewayd reads the configuration
+			}
 			d.tellReloading()
 			go func() {
 				_ = d.reload(d.signals.context()) // it has logged what was wrong
@@ -64,6 +72,16 @@ func (d *daemon) watch(c *config.Config) error {
 		case <-extend.C:
 		}
 	}
+}
+
+func (d *daemon) summary() systemd.Summary { return systemd.Summarize(d.states()) }
+
+// announceAgain ends for systemd what the earlier image has begun by RELOADING=1.
+func (d *daemon) announceAgain() {
+	d.announced = true
+	debug.SetGCPercent(gcPercent)
+	_ = d.notifier.Ready(d.summary().Status)
+	d.confirming.Go(d.confirmOverlays)
 }
 
 // announce says READY=1 when every gateway is settled. Until then it stretches

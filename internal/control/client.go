@@ -44,6 +44,9 @@ func Dial(path string) *Client {
 func (c *Client) Status(ctx context.Context) (Report, error) {
 	var r Report
 	err := c.do(ctx, http.MethodGet, "/v1/status", &r)
+	if Cut(err) { // by another image of the daemon, which answers
+		err = c.do(ctx, http.MethodGet, "/v1/status", &r)
+	}
 	return r, err
 }
 
@@ -61,7 +64,35 @@ func (c *Client) Restart(ctx context.Context, name string) error {
 // Reload returns when the daemon has accepted its configuration anew. An *Error
 // with CodeConfig lists the faults; nothing has changed then.
 func (c *Client) Reload(ctx context.Context) error {
-	return c.do(ctx, http.MethodPost, "/v1/reload", nil)
+	err := c.do(ctx, http.MethodPost, "/v1/reload", nil)
+	if Cut(err) { // by a new binary that the daemon has become, which has the verdict
+		err = c.do(ctx, http.MethodPost, "/v1/reload", nil)
+	}
+	return err
+}
+
+// Reexec has the daemon become the binary that is on the disk now, and returns
+// when the new image answers, with what it reports. Any other error than
+// ErrNotRunning is why the old image goes on.
+func (c *Client) Reexec(ctx context.Context) (Report, error) {
+	before, err := c.Status(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	if err = c.do(ctx, http.MethodPost, "/v1/reexec", nil); err == nil || !Cut(err) {
+		return before, err
+	}
+	after, err := c.Status(ctx)
+	if err == nil && after.images() == before.images() {
+		err = errors.New("ask gatewayd: the connection was cut, and the old image goes on")
+	}
+	return after, err
+}
+
+// Cut tells whether err is that of a connection which ended without an answer:
+// gatewayd has ended, or become another image.
+func Cut(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 func (c *Client) gateway(ctx context.Context, name, verb string) error {

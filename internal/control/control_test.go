@@ -31,6 +31,7 @@ func (f *fake) call(s string) error { f.calls <- s; return f.err }
 func (f *fake) Start(_ context.Context, name string) error { return f.call("start " + name) }
 func (f *fake) Stop(_ context.Context, name string) error  { return f.call("stop " + name) }
 func (f *fake) Reload(context.Context) error               { return f.call("reload") }
+func (f *fake) Reexec(context.Context) error               { return f.call("reexec") }
 
 func (f *fake) Deploy(_ context.Context, name string, r DeployRequest) (Deployed, error) {
 	canary := -1
@@ -99,6 +100,7 @@ func TestCalls(t *testing.T) {
 		{"stop web-2", func() error { return c.Stop(ctx, "web-2") }},
 		{"restart web", func() error { return c.Restart(ctx, "web") }},
 		{"reload", func() error { return c.Reload(ctx) }},
+		{"reexec", func() error { _, err := c.Reexec(ctx); return err }},
 		{`deploy web "" "" -1 0s false`, func() error { return revision(c.Deploy(ctx, "web", DeployRequest{}))("7") }},
 		{`deploy web "/v2" "" 0 1m30s true`, func() error {
 			return revision(c.Deploy(ctx, "web", DeployRequest{Rootfs: "/v2", Canary: new(int), CanaryFor: Duration(90 * time.Second), Wait: true}))("7")

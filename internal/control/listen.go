@@ -20,7 +20,7 @@ const maxPath = len(unix.RawSockaddrUnix{}.Path) - 1
 // there already is taken for that of a dead daemon and replaced, so the caller
 // holds the lock of the directory; anything else there is an error that
 // matches fs.ErrExist. Closing the listener removes the socket.
-func Listen(path string) (net.Listener, error) {
+func Listen(path string) (*net.UnixListener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}
@@ -31,7 +31,7 @@ func Listen(path string) (net.Listener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}
-	return l, nil
+	return l.(*net.UnixListener), nil
 }
 
 // private sets the mode before bind: the socket's file inherits it from the
@@ -63,4 +63,22 @@ func checkPath(path string) error {
 		return fmt.Errorf("path %s has %d bytes: a unix socket takes at most %d", path, len(path), maxPath)
 	}
 	return nil
+}
+
+// Regain goes on with the listener of another image of this process, whose file
+// it closes. Closing it removes the socket, as with Listen.
+func Regain(file *os.File) (*net.UnixListener, error) {
+	if file == nil {
+		return nil, errors.New("listen on control socket: it was not handed over")
+	}
+	l, err := net.FileListener(file)
+	if err = errors.Join(err, file.Close()); err != nil {
+		return nil, fmt.Errorf("listen on control socket: %w", err)
+	}
+	u, ok := l.(*net.UnixListener)
+	if !ok {
+		return nil, errors.Join(fmt.Errorf("listen on control socket: a %T was handed over", l), l.Close())
+	}
+	u.SetUnlinkOnClose(true)
+	return u, nil
 }

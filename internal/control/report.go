@@ -8,6 +8,23 @@ type Report struct {
 	Pid       int       `json:"pid"`
 	Gateways  []Gateway `json:"gateways"`            // sorted by name
 	Leftovers []string  `json:"leftovers,omitempty"` // what the sweep at start could not remove, an error each
+	Takeover  *Takeover `json:"takeover,omitempty"`  // from an earlier image of the same process; nil: there was none
+}
+
+// Takeover is how this image of the daemon has come after another one.
+type Takeover struct {
+	Count  int       `json:"count"`           // images before this one
+	From   string    `json:"from"`            // the version of the last one
+	At     time.Time `json:"at"`              // when this one took over
+	GapMS  float64   `json:"gap_ms"`          // how long nobody supervised
+	Config string    `json:"config,omitzero"` // what was wrong with the configuration then; empty: nothing
+}
+
+func (r Report) images() int {
+	if r.Takeover == nil {
+		return 0
+	}
+	return r.Takeover.Count
 }
 
 // Gateway is the state of one gateway. A field that is left out has no value at

@@ -33,6 +33,10 @@ type Daemon interface {
 	// Reload returns with the verdict on the configuration; an *Error with
 	// CodeConfig: it is faulty and nothing has changed.
 	Reload(ctx context.Context) error
+	// Reexec becomes the binary that is on the disk now, and returns only when
+	// that cannot be. The connection ends with it, and the next one is answered
+	// by the new image, whose Report has a Takeover.
+	Reexec(ctx context.Context) error
 }
 
 // limits is what a client may take.
@@ -117,6 +121,9 @@ func routes(d Daemon, lim limits) http.Handler {
 	}))
 	mux.HandleFunc("POST /v1/reload", call(lim, func(r *http.Request, _ nothing) (any, error) {
 		return nil, d.Reload(r.Context())
+	}))
+	mux.HandleFunc("POST /v1/reexec", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return nil, d.Reexec(r.Context())
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, lim, http.StatusNotFound, &Error{CodeRequest, "no such route: " + r.Method + " " + r.URL.Path})

@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -153,6 +155,9 @@ func (t *Taken) File(name string) *os.File {
 	delete(t.files, name)
 	return file
 }
+
+// Names are those of the files that nobody has asked for yet, in order.
+func (t *Taken) Names() []string { return slices.Sorted(maps.Keys(t.files)) }
 
 // Close closes the files that nobody has asked for.
 func (t *Taken) Close() {

@@ -16,24 +16,31 @@ import (
 // Output carries what one launch writes to its stdout and stderr.
 type Output struct {
 	stdout, stderr *pump
-	cancel         context.CancelFunc // of the writer's context
+	ctx            context.Context // the writer's
+	cancel         context.CancelFunc
+	turn           chan struct{} // held by Close, and from Suspend to Continue
 	closing        sync.Once
 	err            error // of Close
+}
+
+func newOutput() *Output {
+	o := &Output{turn: make(chan struct{}, 1)}
+	o.ctx, o.cancel = context.WithCancel(context.Background())
+	return o
 }
 
 // OpenOutput makes a pipe for stdout and one for stderr, and starts a pump for
 // each that hands its lines to write. The caller owes a Close.
 func OpenOutput(l Launch, write Writer) (*Output, error) {
-	ctx, cancel := context.WithCancel(context.Background())
-	o := &Output{cancel: cancel}
+	o := newOutput()
 	var err error
-	if o.stdout, err = openPump(ctx, l, "stdout", write); err != nil {
-		cancel()
+	if o.stdout, err = openPump(o.ctx, l, "stdout", write); err != nil {
+		o.cancel()
 		return nil, fmt.Errorf("open stdout: %w", err)
 	}
-	if o.stderr, err = openPump(ctx, l, "stderr", write); err != nil {
-		o.stdout.close(ctx, cancel)
-		cancel()
+	if o.stderr, err = openPump(o.ctx, l, "stderr", write); err != nil {
+		o.stdout.close(o.ctx, o.cancel)
+		o.cancel()
 		return nil, fmt.Errorf("open stderr: %w", err)
 	}
 	return o, nil
@@ -58,6 +65,8 @@ func (o *Output) Release() { o.stdout.write.Close(); o.stderr.write.Close() }
 // closed nevertheless. A further call returns the same.
 func (o *Output) Close(ctx context.Context) error {
 	o.closing.Do(func() {
+		o.turn <- struct{}{} // it waits out a Suspend
+		defer func() { <-o.turn }()
 		defer o.cancel()
 		o.Release()
 		o.err = errors.Join(o.stdout.close(ctx, o.cancel), o.stderr.close(ctx, o.cancel))
@@ -72,19 +81,25 @@ type pump struct {
 	lines       splitter
 	done        chan struct{}
 	err         error // of the last read; valid after done
+	suspended   bool  // it goes on when it is asked to
 }
 
 func openPump(ctx context.Context, l Launch, stream string, write Writer) (*pump, error) {
-	p := &pump{stream: stream, done: make(chan struct{})}
+	p := newPump(ctx, l, stream, write)
 	if err := p.pipe(); err != nil {
 		return nil, err
 	}
+	go p.run()
+	return p, nil
+}
+
+func newPump(ctx context.Context, l Launch, stream string, write Writer) *pump {
+	p := &pump{stream: stream, done: make(chan struct{})}
 	p.lines.fallback = journal.PriInfo
 	p.lines.emit = func(text []byte, priority journal.Priority, partial bool) {
 		write(ctx, Line{Launch: l, Stream: stream, Priority: priority, Text: text, Partial: partial})
 	}
-	go p.run()
-	return p, nil
+	return p
 }
 
 // pipe makes only the end to read from non-blocking (it is watched by Go's

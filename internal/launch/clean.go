@@ -68,12 +68,15 @@ func (la *launch) closeEnds() {
 	}
 	if la.notify != nil {
 		_ = la.notify.Close()
+		la.notify = nil
 	}
 	if la.leafDir != nil {
 		_ = la.leafDir.Close()
+		la.leafDir = nil
 	}
 	if la.filter != nil {
 		_ = la.filter.Close()
+		la.filter = nil
 	}
 }
 

@@ -89,6 +89,7 @@ func closePassed(files []*os.File) {
 
 // behindProxy lets the proxies connect to the program, which may listen from now on.
 func (la *launch) behindProxy() {
+	la.behind = true
 	for _, h := range la.holdings() {
 		if h.proxy != nil {
 			h.proxy.Add(la.n, h.target.dial)

@@ -52,6 +52,11 @@ type launch struct {
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one
 	reaped   bool             // the pid of process may be another's
 	frozen   bool             // its processes may be
+	behind   bool             // proxies may connect to the program
+
+	stopWatch func() // ends the watch over the source and waits for it; nil: there is none
+	quiet     bool   // the output is suspended
+	lost      error  // what could not be taken over from an earlier image
 }
 
 // Info is what status tells of a launch. What is not known yet is zero.

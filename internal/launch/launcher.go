@@ -29,6 +29,8 @@ type Launcher struct {
 	newestRevision string
 	launches       map[int]*launch
 	cleaned        []cleaned
+
+	suspended []*launch // by Suspend, until Continue
 }
 
 // cleaned is what is still told of a launch that is forgotten, for those who
@@ -124,11 +126,6 @@ func (l *Launcher) Freeze(ctx context.Context, n int, frozen bool) error {
 		return fmt.Errorf("freeze launch %d: it is gone", n)
 	}
 	return l.turn(ctx, n, func(la *launch, ctx context.Context) error { return la.freeze(ctx, frozen) })
-}
-
-// Adopt goes on with a launch of an earlier image of this process.
-func (l *Launcher) Adopt(int) (<-chan supervisor.Exit, error) {
-	return nil, errors.New("adopt: not yet")
 }
 
 // Kill ends everything in the container of launch n.

@@ -41,6 +41,9 @@ type ports struct {
 	mu      sync.Mutex
 	gateway string
 	open    []*port
+
+	suspended []*proxy.Proxy // until resume
+	copies    copies
 }
 
 // place is what makes a listen of one revision that of another, too.
@@ -84,10 +87,8 @@ func (p *ports) release(held *port) {
 }
 
 func (p *ports) get(ctx context.Context, l config.Listen) (*port, error) {
-	for _, other := range p.open {
-		if place(other.listen) == place(l) {
-			return other, nil
-		}
+	if other := p.at(l); other != nil {
+		return other, nil
 	}
 	if err := p.makeRoom(l); err != nil {
 		return nil, err
@@ -98,6 +99,16 @@ func (p *ports) get(ctx context.Context, l config.Listen) (*port, error) {
 	}
 	p.open = append(p.open, opened)
 	return opened, nil
+}
+
+// at is the port of a listen; nil: it is not open.
+func (p *ports) at(l config.Listen) *port {
+	for _, other := range p.open {
+		if place(other.listen) == place(l) {
+			return other
+		}
+	}
+	return nil
 }
 
 // makeRoom closes what another revision has at the same address in another way,
@@ -119,10 +130,7 @@ func (p *ports) makeRoom(l config.Listen) error {
 
 func (p *ports) make(ctx context.Context, l config.Listen) (*port, error) {
 	made := &port{listen: l}
-	opened, err := listen.Open(ctx, listen.Options{
-		Gateway: p.gateway, Name: l.Name, Address: l.Address, Backlog: l.Backlog, Single: l.Mode == proxied,
-		Sockets: p.host.Sockets, Keeper: p.host.Keeper, Rescued: p.tellRescued(l),
-	})
+	opened, err := listen.Open(ctx, p.options(l))
 	if err != nil {
 		return nil, err
 	}
@@ -134,8 +142,19 @@ func (p *ports) make(ctx context.Context, l config.Listen) (*port, error) {
 	if err != nil {
 		return nil, errors.Join(err, opened.Close())
 	}
-	made.proxy = proxy.New(listener, proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tellProxy(l)})
+	made.proxy = proxy.New(listener, p.proxyOptions(l))
 	return made, nil
+}
+
+func (p *ports) options(l config.Listen) listen.Options {
+	return listen.Options{
+		Gateway: p.gateway, Name: l.Name, Address: l.Address, Backlog: l.Backlog, Single: l.Mode == proxied,
+		Sockets: p.host.Sockets, Keeper: p.host.Keeper, Rescued: p.tellRescued(l),
+	}
+}
+
+func (p *ports) proxyOptions(l config.Listen) proxy.Options {
+	return proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tellProxy(l)}
 }
 
 func (p *ports) fields(event string, l config.Listen) []zap.Field {

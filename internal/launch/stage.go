@@ -101,8 +101,13 @@ func (la *launch) watchSource() {
 	if err != nil {
 		return // Clean has begun
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	la.stopWatch = func() { cancel(); <-ended }
 	go func() {
+		defer close(ended)
 		defer done()
+		defer cancel()
 		la.staged.Watch(ctx, la.tellNews)
 	}()
 }

@@ -18,12 +18,15 @@ import (
 
 // Sweep removes all that an earlier gatewayd left in the directories and in the
 // cgroup: its processes, runtime states, leaves, secrets and trees. The caller
-// holds the lock of the directories and has no launch of its own yet, so
+// holds the lock of the directories and begins no launch meanwhile, so
 // nothing there has a live owner. Persistent data stays.
+//
+// What goes by a name of spared stays: launches that were taken over from an
+// earlier image of this process, which has them by now.
 //
 // It returns the ids of the launches that were removed, and all errors joined;
 // what it could not remove stays for the next sweep. A second call is harmless.
-func (h *Host) Sweep(ctx context.Context) ([]string, error) {
+func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
 	leaves, err := h.leaves()
 	errs := []error{err}
 	names, err := h.left()
@@ -32,6 +35,9 @@ func (h *Host) Sweep(ctx context.Context) ([]string, error) {
 	var swept []string
 	how := removal()
 	for _, name := range names {
+		if slices.Contains(spared, name) {
+			continue
+		}
 		if err := h.sweepName(ctx, name, leaves[name], how); err != nil {
 			errs = append(errs, fmt.Errorf("sweep %s: %w", name, err))
 		} else if isID(name) {

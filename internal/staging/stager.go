@@ -59,18 +59,23 @@ type Staged struct {
 	Overlay *bundle.Overlay
 	Copied  bundle.Copied // zero with an overlay
 
-	source *source
-	before *bundle.Survey // from before an overlay was made; nil: there is none
-	verify string
-	unfit  func(*bundle.Survey) error // see News
+	source   *source
+	before   *bundle.Survey // from before an overlay was made, or of the first look at it; nil: there is none
+	verify   string
+	ids      bundle.IDMap
+	readOnly bool // the container's root is
+}
+
+// unfit is why no overlay could be made of the tree as it is now; see News.
+func (st *Staged) unfit(survey *bundle.Survey) error {
+	return survey.OverlayRefusal(st.source.path, st.ids, st.readOnly)
 }
 
 // Stage makes the root that r asks for. After an error there may be something
 // of it, for bundle.Remove. Lasting tells the errors that another try will not
 // mend.
 func (s *Stager) Stage(ctx context.Context, r Request) (*Staged, error) {
-	staged := &Staged{source: s.source(r.Source, r.IDs), verify: r.Staging.Verify}
-	staged.unfit = func(survey *bundle.Survey) error { return survey.OverlayRefusal(r.Source, r.IDs, r.ReadOnly) }
+	staged := &Staged{source: s.source(r.Source, r.IDs), verify: r.Staging.Verify, ids: r.IDs, readOnly: r.ReadOnly}
 	if first(r.Staging) {
 		var err error
 		if staged.before, err = staged.source.examine(ctx, content(r.Staging)); err != nil {

@@ -36,7 +36,7 @@ type News struct {
 
 // Watch looks at the tree beneath an overlay until ctx ends. It tells the digest
 // when it is known, and then every change. Of a copy, and with verify = "never",
-// it tells nothing and returns at once.
+// it tells nothing and returns at once. One at a time.
 func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 	if st.Mode != Overlay || st.verify == "never" {
 		return
@@ -63,6 +63,7 @@ func (st *Staged) Watch(ctx context.Context, tell func(News)) {
 			}
 			tell(news)
 		}
+		st.before = w.base
 		pause = st.source.stager.pause(time.Since(began))
 	}
 }

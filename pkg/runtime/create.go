@@ -110,8 +110,7 @@ func (c *call) adopt(pidFile string) (*Process, error) {
 		process.Close()
 		return fail(err)
 	}
-	c.runtime.inits.Store(pid, process)
-	process.forget = func() { c.runtime.inits.CompareAndDelete(pid, process) } // the pid may be another's by then
+	c.runtime.own(process)
 	return process, nil
 }
 

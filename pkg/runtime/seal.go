@@ -16,6 +16,8 @@ import (
 // /proc/self/fd/N, and would execute one of them.
 const lowestFD = 100
 
+const programSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
+
 // sealed is a program in a memory file that nobody can change any more.
 //
 // It is a bare number on purpose. An *os.File would be closed by its finalizer
@@ -73,8 +75,7 @@ func Seal(name string, program io.Reader) (*os.File, error) {
 		memory.Close()
 		return nil, fmt.Errorf("copy: %w", err)
 	}
-	const seals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
-	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, seals); err != nil {
+	if _, err := unix.FcntlInt(memory.Fd(), unix.F_ADD_SEALS, programSeals); err != nil {
 		memory.Close()
 		return nil, fmt.Errorf("seal: %w", err)
 	}
