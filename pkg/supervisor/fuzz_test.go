@@ -11,7 +11,7 @@ import (
 // causes nothing, every request is answered once, and a stop always ends in stopped.
 func FuzzMachine(f *testing.F) {
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 1500 {
+	for range 800 {
 		seed := make([]byte, 20+random.IntN(800))
 		for i := range seed {
 			seed[i] = byte(random.Uint32())

@@ -20,7 +20,7 @@ type Policy struct {
 
 // StandbyPolicy says what waits to take over.
 type StandbyPolicy struct {
-	Mode   StandbyMode   // "": NoStandby
+	Mode   StandbyMode   // "": NoStandby; so it is where RestartPolicy.Mode is Never
 	Check  time.Duration // warm: how long it stays frozen until it is probed again; 0: never
 	MaxAge time.Duration // when it is renewed; 0: never
 }
@@ -97,7 +97,7 @@ func (p Policy) withDefaults() Policy {
 		p.Restart.Factor = 2
 	}
 	switch {
-	case p.Standby.Mode == "":
+	case p.Standby.Mode == "", p.Restart.Mode == Never: // nothing would ever be taken over
 		p.Standby.Mode = NoStandby
 	case p.Standby.Mode == WarmStandby && !p.Overlap:
 		p.Standby.Mode = CreatedStandby
