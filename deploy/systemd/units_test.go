@@ -29,7 +29,7 @@ var common = map[string]string{
 	"Delegate":                 "yes",
 	"KillMode":                 "mixed",
 	"OOMPolicy":                "continue",
-	"FileDescriptorStoreMax":   "512",
+	"FileDescriptorStoreMax":   "640",
 	"NonBlocking":              "yes",
 	"WatchdogSec":              "30s",
 	"Restart":                  "on-failure",
@@ -123,7 +123,7 @@ func TestInstalledUnits(t *testing.T) {
 		"NoNewPrivileges": "no", "RestrictNamespaces": "no", "ProtectProc": "default",
 		"ProcSubset": "all", "ProtectControlGroups": "no", "ProtectKernelTunables": "no", "PrivateUsers": "no",
 		"RestartUSec": "100ms", "StartLimitIntervalUSec": "0", "LimitCORE": "0",
-		"UMask": "0077", "OOMPolicy": "continue", "FileDescriptorStoreMax": "512", "NonBlocking": "yes",
+		"UMask": "0077", "OOMPolicy": "continue", "FileDescriptorStoreMax": "640", "NonBlocking": "yes",
 	}
 	args := []string{manager, "show", "gatewayd.service"}
 	for key := range want {

@@ -67,8 +67,9 @@ func TestDeployOfABrokenConfiguration(t *testing.T) {
 			before := i.launch()
 			i.appendTo(p.mounts, p.breaks)
 			underLoad(t, i.address, func() {
-				if out, err := i.gatewayd("deploy", i.name, "--wait").CombinedOutput(); err == nil {
-					t.Errorf("deployed all the same: %s", out)
+				out, err := i.gatewayd("deploy", i.name, "--wait").CombinedOutput()
+				if err == nil || !strings.Contains(string(out), "exited with code 1; nothing has changed") {
+					t.Errorf("deploy says %q, %v", out, err)
 				}
 			})
 			i.answers(p.says)
