@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -81,8 +83,14 @@ func (la *launch) openPassed() error {
 }
 
 // closePassed gives our copies up, once the program has its own or never will.
+// runc turns O_NONBLOCK off on its way (Fd of an os.File, up to Go 1.20), and that
+// belongs to the open file, which the programs of other launches may share: one
+// that runs would hang in accept(2).
 func closePassed(files []*os.File) {
 	for _, file := range files {
+		if conn, err := file.SyscallConn(); err == nil {
+			_ = conn.Control(func(fd uintptr) { _ = unix.SetNonblock(int(fd), true) })
+		}
 		_ = file.Close()
 	}
 }
@@ -150,4 +158,17 @@ func (h *holding) dial(ctx context.Context, n int) (net.Conn, error) {
 		return h.proxy.Dial(ctx, n)
 	}
 	return h.slot.Dial(ctx)
+}
+
+// reach is dial for who asks nothing: it waits until the program has accepted. The
+// kernel makes connections for one that does not, too.
+func (h *holding) reach(ctx context.Context, n int) (net.Conn, error) {
+	conn, err := h.dial(ctx, n)
+	if err != nil || h.slot == nil {
+		return conn, err
+	}
+	if err := h.slot.Accepted(ctx, conn); err != nil {
+		return nil, errors.Join(fmt.Errorf("the program does not accept: %w", err), conn.Close())
+	}
+	return conn, nil
 }

@@ -149,12 +149,12 @@ func (p *ports) make(ctx context.Context, l config.Listen) (*port, error) {
 func (p *ports) options(l config.Listen) listen.Options {
 	return listen.Options{
 		Gateway: p.gateway, Name: l.Name, Address: l.Address, Backlog: l.Backlog, Single: l.Mode == proxied,
-		Sockets: p.host.Sockets, Keeper: p.host.Keeper, Rescued: p.tellRescued(l),
+		Sockets: p.host.Sockets, Keeper: p.host.Keeper, Rescued: p.tellRescued(l), Log: p.tell("steering", l),
 	}
 }
 
 func (p *ports) proxyOptions(l config.Listen) proxy.Options {
-	return proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tellProxy(l)}
+	return proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tell("proxy", l)}
 }
 
 func (p *ports) fields(event string, l config.Listen) []zap.Field {
@@ -168,9 +168,10 @@ func (p *ports) tellRescued(l config.Listen) func(n int) {
 	}
 }
 
-func (p *ports) tellProxy(l config.Listen) func(string, error) {
+// tell logs what happens to a port by itself.
+func (p *ports) tell(event string, l config.Listen) func(string, error) {
 	return func(message string, err error) {
-		p.host.log().Warn(fmt.Sprintf("%s listen %s: %s", p.gateway, l.Name, message), append(p.fields("proxy", l), zap.Error(err))...)
+		p.host.log().Warn(fmt.Sprintf("%s listen %s: %s", p.gateway, l.Name, message), append(p.fields(event, l), zap.Error(err))...)
 	}
 }
 

@@ -2,11 +2,13 @@ package launch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 const postureBare = "bare"
@@ -37,5 +39,18 @@ func words(uid int, capabilities []string, readOnly bool, g config.Gateway) stri
 	if readOnly {
 		root = "ro"
 	}
-	return fmt.Sprintf("uid=%d%s caps=%s nnp seccomp=%s net=%s rootfs=%s", uid, ids, caps, g.Isolation.Seccomp, g.Isolation.Network, root)
+	return fmt.Sprintf("uid=%d%s caps=%s nnp seccomp=%s net=%s rootfs=%s", uid, ids, caps, g.Isolation.Seccomp, network(g), root)
+}
+
+// network says, too, what a program without a network has of the host's: sockets
+// to accept on, and by those more, if it may connect.
+func network(g config.Gateway) string {
+	inherits := slices.ContainsFunc(g.Listen, func(l config.Listen) bool { return l.Mode != proxied })
+	switch {
+	case g.Isolation.Network != bundle.NetworkNone || !inherits:
+		return g.Isolation.Network
+	case g.Isolation.AllowConnect:
+		return "none(listen,connect)"
+	}
+	return "none(listen)"
 }

@@ -19,9 +19,9 @@ func (la *launch) openProbe() error {
 	p := la.gateway.Ready.Probe
 	switch p.Kind {
 	case config.ProbeHTTP:
-		la.ask = probe.HTTP(p.URL, la.probedDial())
+		la.ask = probe.HTTP(p.URL, la.probedDial((*holding).dial))
 	case config.ProbeTCP:
-		la.ask = probe.TCP(p.URL, la.probedDial())
+		la.ask = probe.TCP(p.URL, la.probedDial((*holding).reach))
 	case config.ProbeUnix:
 		la.ask = probe.Unix(la.root, p.URL)
 	case config.ProbeExec:
@@ -34,7 +34,7 @@ func (la *launch) openProbe() error {
 
 // probedDial is how the probe comes to this launch and no other, by the address
 // that clients use; nil: as the probe says.
-func (la *launch) probedDial() probe.Dial {
+func (la *launch) probedDial(by func(*holding, context.Context, int) (net.Conn, error)) probe.Dial {
 	l, ok := la.gateway.ProbedListen()
 	if !ok {
 		return nil
@@ -42,7 +42,7 @@ func (la *launch) probedDial() probe.Dial {
 	return func(ctx context.Context) (net.Conn, error) {
 		for _, h := range la.holdings() {
 			if h.listen.Name == l.Name {
-				return h.dial(ctx, la.n)
+				return by(h, ctx, la.n)
 			}
 		}
 		return nil, errors.New("the launch has ended")

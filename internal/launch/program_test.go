@@ -20,6 +20,10 @@ func program(args []string) int {
 		return code(forbidden())
 	case "become":
 		return code(become(args[1]))
+	case "inherit":
+		return code(inherit(args[1]))
+	case "behind":
+		return code(behind(args[1]))
 	case "idle":
 		fmt.Println("ready")
 		select {}

@@ -37,6 +37,7 @@ func realSuite(t *testing.T, name string) {
 	overlaySuite(t, name, path)
 	rangeSuite(t, name, path)
 	freezeSuite(t, open)
+	trafficSuite(t, open)
 }
 
 // suite is what a launch must do whatever runtime makes its container.

@@ -81,7 +81,8 @@ func (p *port) info() ListenInfo {
 	}
 	if p.proxy != nil {
 		stats := p.proxy.Stats()
-		i.InFlight, i.Waiting, i.Accepted, i.Refused = stats.InFlight, stats.Parked, stats.Accepted, stats.Refused
+		i.InFlight, i.Waiting = stats.InFlight, stats.Parked
+		i.Accepted, i.Refused, i.Rescued = stats.Accepted, stats.Refused, stats.Rescued
 	}
 	return i
 }
