@@ -35,7 +35,7 @@ func (d *daemon) describeTraffic(g *control.Gateway, entry gateway, s supervisor
 // describePorts tells of the listens of the revision that serves: of what its
 // launch has of them, if there is one.
 func describePorts(entry gateway, s supervisor.Status) []control.Port {
-	infos := append(entry.launcher.Info(s.Launch).Listens, entry.launcher.Listens()...)
+	infos := slices.Concat(entry.launcher.Info(s.Launch).Listens, entry.launcher.Listens())
 	var ports []control.Port
 	for _, l := range entry.defined.get(s.Revision).Listen {
 		i := slices.IndexFunc(infos, func(i launch.ListenInfo) bool { return i.Name == l.Name && i.Address == l.Address })

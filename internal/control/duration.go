@@ -8,6 +8,7 @@ import (
 // Duration is one in JSON, as text: "1m30s".
 type Duration time.Duration
 
+// MarshalText is what time.Duration shows.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(time.Duration(d).String()), nil }
 
 // UnmarshalText refuses what is negative: nothing here can last that long.

@@ -184,7 +184,7 @@ func (i *instance) servesWhatItSays() {
 func TestWarmStandbyTakesOver(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "sb-warm")
-	i.configure(strings.Replace(listening, "deploy.confirm", "standby = \"warm\"\ndeploy.confirm", 1))
+	i.configure(strings.Replace(listening, "deploy.confirm", "standby = \"warm\"\nrestart.reset_after = \"50ms\"\ndeploy.confirm", 1))
 	i.mustStart()
 	clients := i.startLoad("PORT")
 	for range longer(3, 30) {
