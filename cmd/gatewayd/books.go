@@ -33,6 +33,17 @@ func (d *daemon) note(e supervisor.Event, info launch.Info) {
 	d.write()
 }
 
+// learn notes the digest of the source of what serves: that of a live overlay is
+// found out after the launch is ready, and no event tells.
+func (d *daemon) learn(entry gateway) {
+	s, _ := d.state(entry.file.Name)
+	info := entry.launcher.Told(s.Launch)
+	if n, err := strconv.Atoi(info.Revision); err == nil {
+		entry.history.Examined(n, info.Digest)
+		d.write()
+	}
+}
+
 // noteDeploy notes what became of a deploy.
 func noteDeploy(h *revisions.History, e supervisor.Event, n int) {
 	switch e.Kind {

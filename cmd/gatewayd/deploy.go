@@ -110,6 +110,7 @@ func (d *daemon) Rollback(ctx context.Context, name string, r control.RollbackRe
 	if err != nil {
 		return control.Deployed{}, err
 	}
+	d.learn(entry)
 	before, ok := entry.history.Before()
 	if !ok {
 		return control.Deployed{}, fmt.Errorf("roll back %s: no earlier revision has served", name)
@@ -195,6 +196,7 @@ func (d *daemon) History(_ context.Context, name string) (control.History, error
 		return control.History{}, err
 	}
 	entry, _ := d.gateways.get(name)
+	d.learn(entry)
 	all, serving := entry.history.List()
 	history := control.History{Revisions: make([]control.Revision, len(all))}
 	for i, r := range all {

@@ -33,6 +33,7 @@ func (d *daemon) reexec(ctx context.Context) error {
 	}
 	_ = d.notifier.Reloading("becoming gatewayd " + to)
 	d.log.Info("gatewayd "+version+" becomes "+to, event("reexec-started"))
+	d.writeBooks() // while nothing is held
 	err = d.become(ctx, binary)
 	_ = d.notifier.Ready(d.summary().Status)
 	d.log.Error("gatewayd could not become "+to+", it goes on as "+version, event("reexec-refused"), zap.Error(err))
@@ -70,8 +71,12 @@ func (d *daemon) become(ctx context.Context, binary *os.File) error {
 	return sealed.Exec(binary.Name(), os.Args, d.env.list(), d.signals.settled)
 }
 
-// flush hands to journald what it has been told so far: the rest would be lost.
+// flush hands to journald what it has been told so far, and writes the histories:
+// the rest would be lost.
 func (d *daemon) flush(ctx context.Context) error {
+	for _, entry := range d.gateways.all() {
+		d.save(entry)
+	}
 	if d.sink == nil {
 		return nil
 	}

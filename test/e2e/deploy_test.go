@@ -188,6 +188,32 @@ func TestWhatIsDeployedHolds(t *testing.T) {
 	}
 }
 
+// What was deployed and what may come back is known to another image of gatewayd.
+func TestHistoryOverReexec(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "dp-reexec")
+	i.configure(listening)
+	i.mustStart()
+	i.must("deploy", "web", "--rootfs", i.version("two"))
+	pid := i.awaitReady("web").Pid
+	i.must("reexec")
+	if now := i.awaitReady("web").Pid; now != pid {
+		t.Errorf("pid %d became %d", pid, now)
+	}
+	if all := i.history(); len(all) != 2 || all[0].State != "served" || all[1].State != "serving" || all[1].Digest == "" {
+		t.Errorf("history: %+v", all)
+	}
+	if table, _, _ := i.gatewayd("status"); !strings.Contains(table, "revision 2 is provisional") {
+		t.Errorf("status:\n%s", table)
+	}
+	i.must("rollback", "web")
+	i.mustRun("as configured")
+	i.must("reexec")
+	if all := i.history(); len(all) != 3 || all[2].State != "serving" || all[2].Why != "rollback to 1" {
+		t.Errorf("history: %+v", all)
+	}
+}
+
 // A reload deploys a gateway whose source is another tree now, and a rollback to
 // a revision whose source has gone that way is refused.
 func TestReloadOfAChangedSource(t *testing.T) {
