@@ -11,6 +11,7 @@ func (w *model) invariants() {
 		return
 	}
 	m := w.m
+	m.snapshot() // which is there at any moment
 	if next := m.nextDeadline(); !next.IsZero() && !next.After(w.now) {
 		w.failf("a deadline is due after the step that should have seen to it: %v", next.Sub(scriptBegin))
 	}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -46,7 +47,11 @@ func (w *model) move() {
 	case 14:
 		w.late(arg)
 	case 15:
-		w.withdrawOne()
+		if arg%2 == 0 {
+			w.withdrawOne()
+		} else {
+			w.nextImage()
+		}
 	}
 }
 
@@ -193,6 +198,32 @@ func (w *model) deploy(arg int) askDeploy {
 	}
 	d.Policy.Launches = launches
 	return askDeploy{w.somebody(), d}
+}
+
+// nextImage hands a machine that is not busy over to another image of the program: calls that nobody waits for any
+// more, and those who wait for answers, are not there any more.
+func (w *model) nextImage() {
+	if w.finished || w.m.busy() != "" || len(w.failures) > 0 {
+		return
+	}
+	text, err := json.Marshal(w.m.save(w.now))
+	var s State
+	if err := errors.Join(err, json.Unmarshal(text, &s), s.Check()); err != nil {
+		w.failf("%s: %v", text, err)
+	}
+	g := Gateway{Name: "web", Resume: &s}
+	if w.m.steers {
+		g.Traffic = &noTraffic{}
+	}
+	before := w.m
+	w.m = resumed(w.now, g, before.random)
+	if was, is := before.nextDeadline(), w.m.nextDeadline(); !was.Equal(is) || before.steering.serving != w.m.steering.serving {
+		w.failf("%s: deadline %v, was %v", text, is, was)
+	}
+	w.calls = nil
+	clear(w.asked)
+	w.trace = append(w.trace, "another image: "+string(text))
+	w.step(tick{})
 }
 
 // bringUp starts the gateway in a world in which everything works from now on: it comes to serve, with the standby
