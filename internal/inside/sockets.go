@@ -2,9 +2,12 @@ package inside
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"strconv"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 // firstSocket is SD_LISTEN_FDS_START of sd_listen_fds(3).
@@ -29,6 +32,10 @@ func become(path string, args []string) error {
 	if os.Getenv("LISTEN_PID") == strconv.Itoa(os.Getppid()) {
 		if err := os.Setenv("LISTEN_PID", strconv.Itoa(os.Getpid())); err != nil {
 			return err
+		}
+		// Whatever else whoever started us has left open is not meant for it.
+		if err := unix.CloseRange(uint(firstSocket+passedSockets()), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+			return os.NewSyscallError("close_range", err)
 		}
 	}
 	err := syscall.Exec(path, args, os.Environ())

@@ -38,6 +38,7 @@ func realSuite(t *testing.T, name string) {
 	rangeSuite(t, name, path)
 	freezeSuite(t, open)
 	trafficSuite(t, open)
+	proxySuite(t, open)
 }
 
 // suite is what a launch must do whatever runtime makes its container.
