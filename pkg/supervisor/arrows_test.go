@@ -89,9 +89,9 @@ func TestMachineIsPure(t *testing.T) {
 	}
 }
 
-// State, phase and their deadlines change only in the two functions enter.
+// State, phase, stage and their deadlines change only in the three functions enter.
 func TestOnlyEnterChangesState(t *testing.T) {
-	guarded := []string{"state", "phase", "deadline", "since"}
+	guarded := []string{"state", "phase", "stage", "deadline", "since"}
 	found := 0
 	for name, file := range parse(t) {
 		for _, decl := range file.Decls {

@@ -62,7 +62,7 @@ func (m *machine) listenTo(who *waiter, u DeployUntil) {
 
 // canBeBeside says whether a launch under p may come up while the current one serves.
 func (m *machine) canBeBeside(p Policy) bool {
-	return m.phase == Ready && m.current.policy.Overlap && p.Overlap
+	return m.phase == Ready && sideBySide(m.current.policy, p)
 }
 
 func (m *machine) deployBeside(now time.Time) {

@@ -27,7 +27,7 @@ func TestDeployIsProved(t *testing.T) {
 			t.Error(took, err)
 		}
 		s := w.status("web")
-		if s.Revision != "b" || s.Previous != "a" || s.Deploying != nil || s.Provisional.Sub(time.Now()) != 5*time.Minute-3*time.Second {
+		if s.Revision != "b" || s.Previous != "a" || s.Deploying != nil || time.Until(s.Provisional) != 5*time.Minute-3*time.Second {
 			t.Errorf("%+v", s)
 		}
 		if len(s.Draining) != 1 || s.Draining[0].Launch != 1 || s.Draining[0].InFlight != 3 {

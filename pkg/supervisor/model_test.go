@@ -171,7 +171,8 @@ func (w *model) takePrepare(a prepare) {
 	fresh := &life{overlap: w.m.launches[at].policy.Overlap}
 	waits := w.m.standby != nil && w.m.standby.n == a.n
 	for n, l := range w.lives {
-		if n > a.n || l.mayRun && !waits && !(l.overlap && fresh.overlap) {
+		beside := waits || l.overlap && fresh.overlap
+		if n > a.n || l.mayRun && !beside {
 			w.failf("launch %d prepared after %d: %+v", a.n, n, *l)
 		}
 	}
@@ -182,7 +183,8 @@ func (w *model) takePrepare(a prepare) {
 func (w *model) takeStart(a start) {
 	l := w.life(a.n)
 	for n, other := range w.lives {
-		if other.mayRun && !(l.overlap && other.overlap) {
+		beside := l.overlap && other.overlap
+		if other.mayRun && !beside {
 			w.failf("launch %d started beside %d", a.n, n)
 		}
 	}

@@ -58,16 +58,18 @@ func (l *launch) runs() bool {
 	return l.begun && !l.exited
 }
 
-// blocked says whether a launch under policy p has to wait for another one to be gone: two may run side by side only
-// if both allow it.
+// blocked says whether a launch under policy p has to wait for another one to be gone.
 func (m *machine) blocked(p Policy) bool {
 	for _, l := range m.launches {
-		if l.runs() && !(p.Overlap && l.policy.Overlap) {
+		if l.runs() && !sideBySide(p, l.policy) {
 			return true
 		}
 	}
 	return false
 }
+
+// sideBySide says whether launches under p and q may run at the same time.
+func sideBySide(p, q Policy) bool { return p.Overlap && q.Overlap }
 
 // haunted says whether a process may be left of a launch that has ended.
 func (m *machine) haunted() bool {

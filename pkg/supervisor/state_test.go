@@ -51,7 +51,7 @@ func (w world) suspend() map[string]*supervisor.State {
 // next is another image, which goes on with the states by the Launcher f.
 func (w world) next(states map[string]*supervisor.State, f *fake) world {
 	w.t.Helper()
-	next := world{supervisor.New(w.record.observe), w.record, w.t}
+	next := world{supervisor.New(w.observe), w.record, w.t}
 	for name, state := range states {
 		if err := next.Add(supervisor.Gateway{Name: name, Launcher: f, Prober: f, Resume: state}); err != nil {
 			w.t.Fatal(err)
@@ -61,7 +61,7 @@ func (w world) next(states map[string]*supervisor.State, f *fake) world {
 }
 
 func (w world) end() {
-	w.within(time.Hour, func(ctx context.Context) error { return w.Shutdown(ctx) })
+	w.within(time.Hour, w.Shutdown)
 }
 
 // A ready gateway goes on under another image as if nothing had been: the same status, no call but its probes.

@@ -57,7 +57,7 @@ func (m *machine) relieve(now time.Time, l *launch) bool {
 	case m.candidateReady():
 		m.switchOver(now)
 		return true
-	case !p.Overlap, !l.policy.Overlap, p.Restart.Mode == Never, !atHand(m.standby), m.trial != nil && m.trial.last():
+	case !sideBySide(p, l.policy), p.Restart.Mode == Never, !atHand(m.standby), m.trial != nil && m.trial.last():
 		return false
 	}
 	h := m.history.clone()
