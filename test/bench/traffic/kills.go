@@ -63,6 +63,7 @@ func (b *bench) measureKills(ctx context.Context) {
 				continue
 			}
 			c.Kill = append(c.Kill, figures.Milliseconds(killed.Took))
+			c.Dying = append(c.Dying, figures.Milliseconds(time.Duration(killed.Dead-killed.Sent)))
 		}
 	}
 }

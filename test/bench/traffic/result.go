@@ -24,7 +24,8 @@ type Result struct {
 type Column struct {
 	Key     string            `json:"key"`
 	Name    string            `json:"name"`
-	Kill    []float64         `json:"kill_ms,omitempty"` // SIGKILL → next answer
+	Kill    []float64         `json:"kill_ms,omitempty"`  // SIGKILL → next answer
+	Dying   []float64         `json:"dying_ms,omitempty"` // of that, until the process had ended
 	Slow    []float64         `json:"slow_ms,omitempty"`
 	Crash   *Traffic          `json:"crash,omitempty"`
 	Deploy  *Traffic          `json:"deploy,omitempty"`
