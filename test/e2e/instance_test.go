@@ -167,6 +167,7 @@ type state struct {
 	Restarts   int       `json:"restarts"`
 	Failures   int       `json:"failures"`
 	Cause      string    `json:"cause"`
+	CauseAt    time.Time `json:"cause_at"`
 	Next       time.Time `json:"next"`
 	Posture    string    `json:"posture"`
 	Runtime    string    `json:"runtime"`
@@ -177,6 +178,10 @@ type state struct {
 	Digest     string    `json:"digest"`
 	IDs        string    `json:"ids"`
 	Changed    string    `json:"source_changed"`
+	Standby    struct {
+		Launch int    `json:"launch"`
+		State  string `json:"state"`
+	} `json:"standby"`
 }
 
 // states are all gateways by name.

@@ -2,55 +2,65 @@ package e2e
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
-	"os"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
+
+	"github.com/gatewayd/gatewayd/test/bench/load"
 )
 
-// load is what many clients saw, each of which connected anew.
-type load struct {
-	end func()
-	all sync.WaitGroup
-
-	mu     sync.Mutex
-	counts map[string]int
-	first  map[string]error
+// clients ask a gateway all the time: a new one each millisecond, and where it is
+// asked for some that keep their connections.
+type clients struct {
+	end    context.CancelFunc
+	ready  chan struct{}
+	result chan load.Result
 }
 
-// What becomes of a client. Cut: it was connected, and got no whole answer.
+// What becomes of a client that is not answered. Cut: it was connected, and got
+// no whole answer.
 const (
-	answered = "answered"
-	refused  = "refused"
-	cut      = "cut"
-	late     = "late"
+	refused = "refused"
+	cut     = "cut"
+	late    = "late"
 )
 
-// startLoad has one client a millisecond ask the gateway at a port.
-func (i *instance) startLoad(port string) *load {
+// startLoad has clients ask the gateway at a port.
+func (i *instance) startLoad(port string) *clients { return i.startClients(port, 0) }
+
+func (i *instance) startClients(port string, kept int) *clients {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.t.Cleanup(cancel)
-	l := &load{end: cancel, counts: map[string]int{}, first: map[string]error{}}
-	address := "127.0.0.1:" + i.values[port]
-	l.all.Go(func() {
-		tick := time.NewTicker(time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-tick.C:
-				l.all.Go(func() { l.count(askOnce(address)) })
+	c := &clients{cancel, make(chan struct{}), make(chan load.Result, 1)}
+	o := load.Options{
+		Address: "127.0.0.1:" + i.values[port], Path: "/", Fresh: 1000, Kept: kept, Pause: 5 * time.Millisecond, Timeout: patience,
+		Ready: func() { close(c.ready) },
+	}
+	go func() { c.result <- load.Run(ctx, o) }()
+	return c
+}
+
+// stop waits for all clients and fails where one of them met what none may.
+func (c *clients) stop(t *testing.T, none ...string) load.Result {
+	t.Helper()
+	c.end()
+	r := <-c.result
+	for kind, n := range map[string]load.Count{"new": r.Fresh, "kept": r.Kept} {
+		counts := map[string]int{refused: n.Refused, late: n.TimedOut, cut: n.Reset + n.Cut + n.Wrong}
+		t.Logf("%s connections: %d answered, %v", kind, n.OK, counts)
+		for _, what := range none {
+			if counts[what] > 0 {
+				t.Errorf("%d clients with %s connections were %s: %+v", counts[what], kind, what, n.Failures[0])
 			}
 		}
-	})
-	return l
+	}
+	if r.Fresh.OK == 0 {
+		t.Error("not one client was answered")
+	}
+	return r
 }
 
 // askOnce is one client: a connection, a request, an answer.
@@ -69,38 +79,4 @@ func askOnce(address string) error {
 		err = fmt.Errorf("answered %.40q", answer)
 	}
 	return err
-}
-
-func (l *load) count(err error) {
-	what := cut
-	switch {
-	case err == nil:
-		what = answered
-	case errors.Is(err, syscall.ECONNREFUSED):
-		what = refused
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		what = late
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.counts[what]++
-	if l.first[what] == nil {
-		l.first[what] = err
-	}
-}
-
-// stop waits for all clients and fails where one of them met what none may.
-func (l *load) stop(t *testing.T, none ...string) {
-	t.Helper()
-	l.end()
-	l.all.Wait()
-	t.Logf("clients: %v, first: %v", l.counts, l.first)
-	if l.counts[answered] == 0 {
-		t.Error("not one client was answered")
-	}
-	for _, what := range none {
-		if n := l.counts[what]; n > 0 {
-			t.Errorf("%d clients were %s: %v", n, what, l.first[what])
-		}
-	}
 }

@@ -184,3 +184,24 @@ func TestTally(t *testing.T) {
 		t.Errorf("%+v", sum)
 	}
 }
+
+func TestStray(t *testing.T) {
+	kills := []Kill{{Sent: 100, Dead: 110}, {Sent: 200, Dead: 210}}
+	tests := map[string]struct {
+		began, ended int64
+		stray        int
+	}{
+		"in flight":                  {95, 105, 0},
+		"begun while it died":        {108, 112, 0},
+		"in flight at the second":    {150, 205, 0},
+		"begun when it was dead":     {111, 130, 1},
+		"over before the signal":     {50, 99, 1},
+		"between two kills":          {120, 190, 1},
+		"begun before, failed after": {90, 5000, 0},
+	}
+	for name, test := range tests {
+		if got := Stray([]Failure{{Kind: "refused"}, {Began: test.began, Ended: test.ended}}, kills); got != test.stray {
+			t.Errorf("%s: %d", name, got)
+		}
+	}
+}

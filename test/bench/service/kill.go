@@ -31,8 +31,8 @@ func (u *Unit) Start(ctx context.Context) (time.Duration, error) {
 
 // Killed is one kill of the gateway's process.
 type Killed struct {
-	Took       time.Duration // SIGKILL → next answer
-	Sent, Dead int64         // when the signal was sent and when the process had ended, in load.Now
+	load.Kill
+	Took time.Duration // SIGKILL → next answer
 }
 
 // Kill kills the gateway's process and waits for the next answer. Asking begins

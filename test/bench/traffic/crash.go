@@ -5,7 +5,6 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/control"
 	"github.com/gatewayd/gatewayd/test/bench/load"
-	"github.com/gatewayd/gatewayd/test/bench/service"
 )
 
 // turns is how often the columns take turns under load.
@@ -34,20 +33,20 @@ func (b *bench) crash(ctx context.Context, c *Column, key string, n int) error {
 	if err != nil {
 		return err
 	}
-	var kills []service.Killed
+	var kills []load.Kill
 	r, err := b.under(ctx, u, freshLoad, n, func(int) error {
 		if err := settle(ctx, u); err != nil {
 			return err
 		}
 		killed, err := u.Kill(ctx)
-		kills = append(kills, killed)
+		kills = append(kills, killed.Kill)
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	c.Crash = c.Crash.add(n, r)
-	c.Crash.Stray += stray(r.Fresh.Failures, kills)
+	c.Crash.Stray += load.Stray(r.Fresh.Failures, kills)
 	if u.Supervised() {
 		g, err := u.Status(ctx)
 		if err != nil {
@@ -61,21 +60,6 @@ func (b *bench) crash(ctx context.Context, c *Column, key string, n int) error {
 func rescued(g control.Gateway) (n int64) {
 	for _, port := range g.Listens {
 		n += port.Rescued
-	}
-	return n
-}
-
-// stray counts the requests that were neither refused nor timed out, and failed
-// though they were in flight in no launch that was killed.
-func stray(failures []load.Failure, kills []service.Killed) (n int) {
-	for _, f := range failures {
-		inFlight := f.Kind == "refused" || f.Kind == "timed out" // counted as what they are
-		for _, k := range kills {
-			inFlight = inFlight || f.Began <= k.Dead && f.Ended >= k.Sent
-		}
-		if !inFlight {
-			n++
-		}
 	}
 	return n
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/gatewayd/gatewayd/internal/control"
 	"github.com/gatewayd/gatewayd/test/bench/load"
 	"github.com/gatewayd/gatewayd/test/bench/machine"
-	"github.com/gatewayd/gatewayd/test/bench/service"
 )
 
 var update = flag.Bool("update", false, "accept what is written as right")
@@ -71,27 +70,6 @@ func golden(t *testing.T, path string, r *Result) {
 	}
 	if got.String() != string(want) {
 		t.Errorf("got:\n%s\nwant, or -update:\n%s", got.String(), want)
-	}
-}
-
-func TestStray(t *testing.T) {
-	kills := []service.Killed{{Sent: 100, Dead: 110}, {Sent: 200, Dead: 210}}
-	tests := map[string]struct {
-		began, ended int64
-		stray        int
-	}{
-		"in flight":                  {95, 105, 0},
-		"begun while it died":        {108, 112, 0},
-		"in flight at the second":    {150, 205, 0},
-		"begun when it was dead":     {111, 130, 1},
-		"over before the signal":     {50, 99, 1},
-		"between two kills":          {120, 190, 1},
-		"begun before, failed after": {90, 5000, 0},
-	}
-	for name, test := range tests {
-		if got := stray([]load.Failure{{Kind: "refused"}, {Began: test.began, Ended: test.ended}}, kills); got != test.stray {
-			t.Errorf("%s: %d", name, got)
-		}
 	}
 }
 
