@@ -12,7 +12,7 @@ import (
 	"github.com/gatewayd/gatewayd/test/bench/load"
 )
 
-// clients ask a gateway all the time: a new one each millisecond, and where it is
+// clients ask a gateway all the time: 250 new ones a second, and where it is
 // asked for some that keep their connections.
 type clients struct {
 	end    context.CancelFunc
@@ -36,7 +36,7 @@ func (i *instance) startClients(port string, kept int) *clients {
 	i.t.Cleanup(cancel)
 	c := &clients{cancel, make(chan struct{}), make(chan load.Result, 1)}
 	o := load.Options{
-		Address: "127.0.0.1:" + i.values[port], Path: "/", Fresh: 1000, Kept: kept, Pause: 5 * time.Millisecond, Timeout: patience,
+		Address: "127.0.0.1:" + i.values[port], Path: "/", Fresh: 250, Kept: kept, Pause: 5 * time.Millisecond, Timeout: patience,
 		Ready: func() { close(c.ready) },
 	}
 	go func() { c.result <- load.Run(ctx, o) }()
