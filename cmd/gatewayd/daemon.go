@@ -58,7 +58,8 @@ type daemon struct {
 	written    chan struct{} // something is to be written down
 	unswept    []string      // what the sweep could not remove, an error each
 	listener   *net.UnixListener
-	reexecs    chan chan error
+	reexecs    chan chan<- error
+	onMain     chan func() // called by the watch
 	taking     *taking           // from an earlier image; nil: there was none
 	takeover   *control.Takeover // the same, as it is told
 
@@ -79,7 +80,7 @@ func runDaemon(o daemonOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), reexecs: make(chan chan error), taking: taking}
+	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
 	c, err := d.configuration()
 	if err != nil {
 		return err
@@ -165,7 +166,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string, sockets *listen.Sockets) {
 	d.host = &launch.Host{
 		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log,
-		Sockets: sockets,
+		Sockets: sockets, OnMainThread: d.onMainThread,
 	}
 	if d.env.systemd.Service { // systemd listens to no other process
 		d.host.Keeper = store{d.notifier}

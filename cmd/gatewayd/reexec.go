@@ -17,8 +17,16 @@ const (
 )
 
 // reexec becomes the binary that is on the disk now, and returns only when that
-// cannot be; everything goes on as before then. It belongs to the watch.
-func (d *daemon) reexec(ctx context.Context) error {
+// cannot be; everything goes on as before then.
+func (d *daemon) reexec() error {
+	ctx, cancel := context.WithTimeout(d.signals.context(), suspendTime)
+	defer cancel()
+	err := d.tryReexec(ctx)
+	d.log.Error("the binary on the disk does not take over, this gatewayd goes on", event("reexec-refused"), zap.Error(err))
+	return err
+}
+
+func (d *daemon) tryReexec(ctx context.Context) error {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	binary, err := d.openBinary()
@@ -28,15 +36,15 @@ func (d *daemon) reexec(ctx context.Context) error {
 	defer func() { _ = binary.Close() }()
 	to, err := d.rehearse(ctx, binary)
 	if err != nil {
-		d.log.Error("the new gatewayd does not take over, this one goes on", event("reexec-refused"), zap.Error(err))
 		return err
 	}
 	_ = d.notifier.Reloading("becoming gatewayd " + to)
 	d.log.Info("gatewayd "+version+" becomes "+to, event("reexec-started"))
 	d.writeBooks() // while nothing is held
 	err = d.become(ctx, binary)
-	_ = d.notifier.Ready(d.summary().Status)
-	d.log.Error("gatewayd could not become "+to+", it goes on as "+version, event("reexec-refused"), zap.Error(err))
+	if d.signals.context().Err() == nil { // else STOPPING=1 is what counts
+		_ = d.notifier.Ready(d.summary().Status)
+	}
 	return err
 }
 
@@ -67,8 +75,10 @@ func (d *daemon) become(ctx context.Context, binary *os.File) error {
 	if err := sameBinary(binary); err != nil {
 		return err
 	}
-	defer d.signals.catch() // again
-	return sealed.Exec(binary.Name(), os.Args, d.env.list(), d.signals.settled)
+	return d.onMainThread(ctx, func() error {
+		defer d.signals.catch() // again
+		return sealed.Exec(binary.Name(), os.Args, d.env.list(), d.signals.settled)
+	})
 }
 
 // flush hands to journald what it has been told so far, and writes the histories:
@@ -129,7 +139,7 @@ func (d *daemon) upgraded() bool {
 	return err == nil && !os.SameFile(is, runs)
 }
 
-// Reexec asks the watch, which alone tells systemd how the daemon does.
+// Reexec asks the watch, which alone knows whether the daemon is up.
 func (d *daemon) Reexec(ctx context.Context) error {
 	if d.options.temporary {
 		return errors.New("become a new gatewayd: demo has staged this one, stop it and start it again")
@@ -145,13 +155,12 @@ func (d *daemon) Reexec(ctx context.Context) error {
 	return <-answer
 }
 
-// serveReexec is that of the watch. Who asked may have gone; a new gatewayd is
-// wanted all the same.
-func (d *daemon) serveReexec() error {
+// serveReexec answers a request, on the watch's behalf. Who asked may have gone;
+// a new gatewayd is wanted all the same.
+func (d *daemon) serveReexec(answer chan<- error) {
 	if !d.announced {
-		return errors.New("become a new gatewayd: the gateways are still starting")
+		answer <- errors.New("become a new gatewayd: the gateways are still starting")
+		return
 	}
-	ctx, cancel := context.WithTimeout(d.signals.context(), suspendTime)
-	defer cancel()
-	return d.reexec(ctx)
+	go func() { answer <- d.reexec() }()
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/internal/revisions"
+	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -119,6 +121,7 @@ func (d *daemon) goOn() error {
 	}
 	d.tellTakeover()
 	d.taking.Close()
+	go d.obeyStop()
 	return errors.Join(errs...)
 }
 
@@ -148,6 +151,22 @@ func (d *daemon) tellTakeover() {
 	}
 	d.log.Info(fmt.Sprintf("gatewayd %s has become %s, after %s without supervision", d.taking.Program, version, gap.Round(10*time.Microsecond)),
 		event("daemon-reexecuted"), zap.String("from", d.taking.Program), zap.String("to", version), zap.Float64("gap_ms", d.takeover.GapMS))
+}
+
+// obeyStop makes up for a SIGTERM of systemd that came between the images.
+func (d *daemon) obeyStop() {
+	if !d.env.systemd.Service || d.host.Cgroup == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(d.signals.context(), callTime)
+	defer cancel()
+	ending, err := systemd.Ending(ctx, path.Base(d.host.Cgroup.Path()), d.env.systemd.User, d.env.list())
+	if ending {
+		d.signals.end()
+	}
+	if err != nil && ctx.Err() == nil {
+		d.log.Warn("whether gatewayd was asked to end while it was replaced is not known", event("daemon-reexecuted"), zap.Error(err))
+	}
 }
 
 // readAnew brings the gateways to what the configuration says now. Those that

@@ -50,15 +50,18 @@ func (d *daemon) watch(c *config.Config) error {
 		select {
 		case <-d.signals.context().Done():
 			return nil
-		case r := <-d.reexecs:
-			r <- d.serveReexec()
+		case f := <-d.onMain:
+			f()
+		case answer := <-d.reexecs:
+			d.serveReexec(answer)
 		case <-d.signals.reload:
-			if d.announced && d.upgraded() {
-				_ = d.serveReexec() // it has logged what is wrong, and this gatewayd reads the configuration
-			}
 			d.tellReloading()
+			announced := d.announced
 			go func() {
-				_ = d.reload(d.signals.context()) // it has logged what was wrong
+				if announced && d.upgraded() {
+					_ = d.reexec() // it has logged what is wrong, and this gatewayd reads the configuration
+				}
+				_ = d.reload(d.signals.context()) // the same
 				reloaded <- struct{}{}
 			}()
 		case <-reloaded:

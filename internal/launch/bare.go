@@ -20,6 +20,7 @@ import (
 // same environment, cgroup, output and supervision as a container.
 type bare struct {
 	cmd    *exec.Cmd
+	host   *Host
 	output *journal.Output
 }
 
@@ -52,7 +53,7 @@ func (la *launch) prepareBare() error {
 		cmd.ExtraFiles, la.passed = la.passed, nil
 	}
 	la.inLeaf(cmd)
-	la.work = &bare{cmd: cmd, output: la.output}
+	la.work = &bare{cmd: cmd, host: la.host, output: la.output}
 	la.host.children.spare(la)
 	return nil
 }
@@ -82,8 +83,8 @@ func inRoot(path string) string {
 	return "."
 }
 
-func (b *bare) start(_ context.Context) (*runtime.Process, error) {
-	err := b.cmd.Start()
+func (b *bare) start(ctx context.Context) (*runtime.Process, error) {
+	err := b.host.onMainThread(ctx, b.cmd.Start)
 	b.output.Release()
 	b.closePassed()
 	if err != nil {

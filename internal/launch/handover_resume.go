@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -161,7 +162,7 @@ func (la *launch) restoreWork(ctx context.Context, s launchState) error {
 }
 
 func (la *launch) restoreBare(s launchState) error {
-	la.work = &bare{output: la.output}
+	la.work = &bare{cmd: &exec.Cmd{}, host: la.host, output: la.output} // it has begun
 	if s.Pid == 0 {
 		return errors.New("it had not begun")
 	}

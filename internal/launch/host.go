@@ -26,6 +26,10 @@ type Host struct {
 	Sockets *listen.Sockets // what systemd has handed over; nil: nothing
 	Keeper  listen.Keeper   // keeps listeners beyond the end of this process; nil: nobody does
 
+	// OnMainThread calls f in the main thread of the process: what is to end with
+	// us must not end with a thread of ours. Nil: any thread will do.
+	OnMainThread func(ctx context.Context, f func() error) error
+
 	// Runtime waits until the runtime is open. Where there is none, which the
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
 	Runtime func(context.Context) (*runtime.Runtime, error)
@@ -46,6 +50,13 @@ func (h *Host) staging() *staging.Stager {
 		h.stager.Overlays = h.overlaysWork
 	})
 	return &h.stager
+}
+
+func (h *Host) onMainThread(ctx context.Context, f func() error) error {
+	if h.OnMainThread == nil {
+		return f()
+	}
+	return h.OnMainThread(ctx, f)
 }
 
 // log is where launches are told of; nowhere if there is no Log.
