@@ -37,7 +37,7 @@ func TestTakeOver(t *testing.T) {
 		if s := w.status("web").Standby; s == nil || s.Launch != 2 || s.State != "frozen" || s.Next.IsZero() {
 			t.Fatalf("%+v", s)
 		}
-		time.Sleep(time.Minute)
+		time.Sleep(time.Minute + time.Second/2) // between two probes
 		before := len(f.seen())
 		f.exit(1, supervisor.Exit{Code: 1})
 		s := w.status("web")
