@@ -59,7 +59,7 @@ type daemon struct {
 	unswept    []string      // what the sweep could not remove, an error each
 	listener   *net.UnixListener
 	reexecs    chan chan<- error
-	onMain     chan func() // called by the watch
+	onMain     chan func()       // called by the watch
 	taking     *taking           // from an earlier image; nil: there was none
 	takeover   *control.Takeover // the same, as it is told
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/handover"
@@ -12,55 +13,70 @@ import (
 // pack holds all gateways, launches and ports as they are, and seals what the
 // next image needs. Everything goes on with goOn, or after an error.
 func (d *daemon) pack(ctx context.Context) (sealed *handover.Sealed, goOn func(), err error) {
-	var undo []func()
-	goOn = func() {
-		for i := len(undo) - 1; i >= 0; i-- {
-			undo[i]()
-		}
-	}
-	defer func() {
-		if err != nil {
-			goOn()
-		}
-	}()
-	if err := d.restConfirming(ctx); err != nil {
+	var held holds
+	if sealed, err = d.packAll(ctx, &held); err != nil {
+		held.release()
 		return nil, nil, err
+	}
+	return sealed, held.release, nil
+}
+
+// holds are released in the reverse order.
+type holds []func()
+
+func (h *holds) add(release func()) { *h = append(*h, release) }
+
+func (h *holds) release() {
+	for _, release := range slices.Backward(*h) {
+		release()
+	}
+}
+
+func (d *daemon) packAll(ctx context.Context, held *holds) (*handover.Sealed, error) {
+	if err := d.restConfirming(ctx); err != nil {
+		return nil, err
 	}
 	states, err := d.supervisor.Suspend(ctx)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	undo = append(undo, d.supervisor.Continue)
-	parcel := handover.New(version)
+	held.add(d.supervisor.Continue)
 	h := &handed{
 		Name: d.options.name, Images: d.images() + 1, Held: time.Now(), Level: d.level.String(),
 		Unswept: d.unswept, Longest: d.gateways.longestStop(),
 	}
+	parcel := handover.New(version)
+	if err := d.packGateways(ctx, h, states, parcel, held); err != nil {
+		return nil, err
+	}
+	if err := d.packRuntime(ctx, h, parcel, held); err != nil {
+		return nil, err
+	}
+	if h.Overlays, err = d.host.Overlays(ctx); err != nil {
+		return nil, err
+	}
+	if err := d.packOwn(parcel); err != nil {
+		return nil, err
+	}
+	return parcel.Seal(h)
+}
+
+func (d *daemon) packGateways(ctx context.Context, h *handed, states map[string]supervisor.State, parcel *handover.Parcel, held *holds) error {
 	for _, entry := range d.gateways.all() {
 		state, ok := states[entry.file.Name]
 		if !ok {
 			continue // it was removed meanwhile
 		}
-		undo = append(undo, entry.hold())
-		packed, err := packGateway(ctx, entry, state, parcel)
+		held.add(entry.hold())
+		launcher, err := entry.launcher.Suspend(ctx, parcel.Add)
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		h.Gateways = append(h.Gateways, packed)
+		h.Gateways = append(h.Gateways, handedGateway{
+			File: entry.file, Newest: entry.defined.newestRevision(), State: state, Launcher: launcher,
+		})
 	}
-	closeRuntime, err := d.packRuntime(ctx, h, parcel)
-	if err != nil {
-		return nil, nil, err
-	}
-	undo = append(undo, closeRuntime)
-	if h.Overlays, err = d.host.Overlays(ctx); err != nil {
-		return nil, nil, err
-	}
-	if err := d.packOwn(parcel); err != nil {
-		return nil, nil, err
-	}
-	sealed, err = parcel.Seal(h)
-	return sealed, goOn, err
+	return nil
 }
 
 // hold keeps what is known of the gateway's revisions, and its listeners with
@@ -73,24 +89,20 @@ func (g gateway) hold() (release func()) {
 	}
 }
 
-func packGateway(ctx context.Context, entry gateway, state supervisor.State, parcel *handover.Parcel) (handedGateway, error) {
-	launcher, err := entry.launcher.Suspend(ctx, parcel.Add)
-	return handedGateway{File: entry.file, Newest: entry.defined.newestRevision(), State: state, Launcher: launcher}, err
-}
-
-// packRuntime packs the copy of the runtime program. What it returns closes ours.
-func (d *daemon) packRuntime(ctx context.Context, h *handed, parcel *handover.Parcel) (closeCopy func(), err error) {
+// packRuntime packs a copy of the runtime program.
+func (d *daemon) packRuntime(ctx context.Context, h *handed, parcel *handover.Parcel, held *holds) error {
 	h.Runtime.Want = d.opening.want
 	if _, err := d.opening.wait(ctx); err != nil {
 		h.Runtime.Error = err.Error() // the next image looks for one anew
-		return func() {}, ctx.Err()
+		return ctx.Err()
 	}
 	h.Runtime.Binary = d.opening.program()
 	program, err := h.Runtime.Binary.File()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return func() { _ = program.Close() }, parcel.Add(fileRuntime, program)
+	held.add(func() { _ = program.Close() })
+	return parcel.Add(fileRuntime, program)
 }
 
 // packOwn packs what belongs to the daemon as a whole.

@@ -94,15 +94,16 @@ func (p *Proxy) describe() (State, []*os.File, error) {
 		if c.phase == waiting && c.steered != nil {
 			continue // its Dial ends with this image
 		}
+		copies, err := duplicateAll(c.streams())
+		if errors.Is(err, net.ErrClosed) {
+			continue // its client was lost, and one of its ways has not seen it yet
+		}
+		if err != nil {
+			return State{}, files, err
+		}
 		cs := c.describe()
 		cs.Client = len(files)
-		for _, s := range c.streams() {
-			f, err := duplicate(s)
-			if err != nil {
-				return State{}, files, err
-			}
-			files = append(files, f)
-		}
+		files = append(files, copies...)
 		if c.backend != nil {
 			cs.Backend = cs.Client + 1
 		}
@@ -130,6 +131,20 @@ func (c *conn) describe() ConnState {
 
 func (w *way) describe() WayState {
 	return WayState{Pending: w.pending, Moved: w.moved.Load(), End: int(w.end)}
+}
+
+// duplicateAll copies all of them, or none.
+func duplicateAll(streams []stream) ([]*os.File, error) {
+	var files []*os.File
+	for _, s := range streams {
+		f, err := duplicate(s)
+		if err != nil {
+			closeAll(files)
+			return nil, err
+		}
+		files = append(files, f)
+	}
+	return files, nil
 }
 
 // duplicate leaves the status flags of the open file alone, which net.Conn.File and

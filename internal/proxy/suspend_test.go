@@ -298,3 +298,28 @@ func TestResumeOfNonsense(t *testing.T) {
 		l.Close()
 	}
 }
+
+// A client that is lost at the moment of a Suspend, when the other way has stopped
+// already, keeps nobody from it, and is forgotten afterwards.
+func TestSuspendWithLostClient(t *testing.T) {
+	p := serve(t, "tcp", Options{Park: limit})
+	p.Add(1, start(t, "unix", says("one")).dial())
+	p.Switch(1, 100)
+	ask(t, p.client(t), "a", "one a")
+	if _, files, err := p.Suspend(t.Context()); err != nil {
+		t.Fatal(err)
+	} else {
+		closeAll(files)
+	}
+	p.mu.Lock()
+	for c := range p.conns {
+		c.up.end = noFrom
+		c.abort()
+	}
+	p.mu.Unlock()
+	if s, files, err := p.describe(); err != nil || len(s.Conns) != 0 || len(files) != 0 {
+		t.Errorf("%d files, %+v, %v", len(files), s, err)
+	}
+	p.Continue()
+	eventually(t, "none in flight", func() bool { return p.Stats().InFlight == 0 && p.InFlight(1) == 0 })
+}
