@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -311,6 +312,18 @@ func TestAnotherImage(t *testing.T) {
 	other.Release()
 	if got := answer(t, held); got != "good" {
 		t.Errorf("%q answers", got)
+	}
+}
+
+// Where the proof cannot find a member, because of its queue, it is where it was.
+func TestStateHasThePlaces(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	want := State{Steered: 3, Held: []int{0, 1, 2, 3, 4, 5, 6, 7}, Places: []int{1, 2, 8, 4, 5, 6, 7, 3, 0}}
+	if err := p.resume(&want); err != nil {
+		t.Fatal(err)
+	}
+	if got := p.State(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,33 @@ func TestCheck(t *testing.T) {
 	isNamed(t, p.Check(within(t)), stranger.pid)
 }
 
+// Proofs that gatewayd itself has accepted, and its rescues, give their descriptors back.
+func TestNoDescriptorIsLeft(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // which would hide it
+	p := begin(t, "127.0.0.1:0")
+	open := func() int {
+		names, err := os.ReadDir("/proc/self/fd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(names)
+	}
+	before := open()
+	for range 20 {
+		if err := p.Mend(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		s := take(t, p)
+		c := dial(t, s)
+		if err := p.Check(within(t)); err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		s.Release()
+	}
+	eventually(t, "all are closed", func() bool { return open() <= before })
+}
+
 func TestDialNoticesAnotherOrder(t *testing.T) {
 	_, _, bad := hostile(t)
 	bad.must(t, "shutdown")
@@ -193,6 +221,17 @@ func TestBlockingSlot(t *testing.T) {
 		if s.n == bad.n {
 			break
 		}
+	}
+}
+
+// Nobody rescues from the steered slot between two launches.
+func TestBlockingSteeredSlot(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	bad := startHolder(t, take(t, p))
+	bad.must(t, "block")
+	bad.end(t)
+	if s := take(t, p); s.n != bad.n || !nonblocking(t, p.members[s.n].fd) {
+		t.Errorf("slot %d blocks its next program", s.n)
 	}
 }
 

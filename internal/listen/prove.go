@@ -122,7 +122,8 @@ func (p *Port) prove(ctx context.Context) (strangers map[uint64]int, err error) 
 
 // places are those to be asked. Where the steered slot should be nobody is asked while it
 // waits for a launch, which would only find a connection that is over: it is there when
-// all others are at the others, unless there are strangers.
+// all others are at the others. With a stranger, who may be no member, the last place may
+// be none, and that is any member by its hash, which is known when all others are asked.
 func (p *Port) places(strangers int) (places []int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -147,7 +148,7 @@ func (p *Port) survey(ctx context.Context, places []int) (map[mark]int, error) {
 	all.Wait()
 	found := map[mark]int{}
 	for i, m := range marks {
-		// A place behind the end of the group, which a stranger of another group makes us ask, is any member by its hash.
+		// The first place is the true one: behind the end of the group there is any member by its hash.
 		if _, before := found[m]; m != 0 && !before {
 			found[m] = places[i]
 		}

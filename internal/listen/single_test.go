@@ -192,12 +192,18 @@ func TestInherited(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			if err := unix.SetNonblock(int(f.Fd()), false); err != nil { // NonBlocking=no
+				t.Fatal(err)
+			}
 			s, sockets := newStore(t), NewSockets(map[string][]*os.File{"http": {f}})
 			t.Cleanup(func() { sockets.CloseRest() })
 			for _, name := range []string{"one", "two"} {
 				p := begin(t, "systemd:http", kept(s, sockets))
 				if p.Kind() != Shared || !strings.Contains(p.Why(), "systemd") || len(s.names()) > 0 {
 					t.Errorf("%s, %s, %s", p.Kind(), p.Why(), s.names())
+				}
+				if !nonblocking(t, p.members[0].fd) {
+					t.Error("it blocks")
 				}
 				slot := serveShared(t, p, name)
 				if got := answer(t, dial(t, slot)); got == "" {

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -93,6 +94,45 @@ func TestInFlightIsOfTheSlot(t *testing.T) {
 				eventually(t, "all are counted", func() bool { got, err := s.InFlight(); return err == nil && got == want })
 			}
 		})
+	}
+}
+
+// What a program has closed is no connection of it, whatever the kernel still has to send.
+func TestInFlightWithoutWhatIsClosed(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	s := take(t, p)
+	l := listener(t, s)
+	client := connectTo(t, p)
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.SetWriteDeadline(time.Now().Add(50 * time.Millisecond)) // the client does not read
+	for err == nil {
+		_, err = c.Write(make([]byte, 1<<20))
+	}
+	if n, err := s.InFlight(); n != 1 || err != nil {
+		t.Errorf("%d in flight (%v)", n, err)
+	}
+	c.Close()
+	if e, err := find(p.at.client(), client.LocalAddr().(*net.TCPAddr).AddrPort()); err != nil || e.state != stateFinWait1 {
+		t.Fatalf("state %d, %v: this tests nothing", e.state, err)
+	}
+	if n, err := s.InFlight(); n != 0 || err != nil {
+		t.Errorf("%d in flight of none (%v)", n, err)
+	}
+}
+
+// Slots of the same number on another address with the same port.
+func TestInFlightIsOfTheAddress(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	other := begin(t, "127.0.0.2:"+port(p))
+	s, o := take(t, p), take(t, other)
+	connectTo(t, p)
+	for slot, want := range map[*Slot]int{s: 1, o: 0} {
+		if n, err := slot.InFlight(); n != want || err != nil {
+			t.Errorf("%d in flight, want %d (%v)", n, want, err)
+		}
 	}
 }
 

@@ -54,7 +54,7 @@ func (p *Port) Steered() int {
 // apply tells the kernel what the port has decided.
 func (p *Port) apply() error {
 	r := rule{serving: p.members[p.serving].place}
-	if p.share > 0 && p.canary != p.serving {
+	if p.share > 0 {
 		r.canary, r.share = p.members[p.canary].place, p.share
 	}
 	for from, aim := range p.aims {

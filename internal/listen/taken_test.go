@@ -109,15 +109,39 @@ func TestStranger(t *testing.T) {
 	dial(t, two.Slot).Close()
 }
 
+// The place of the steered slot is not deduced from the others where a stranger could be there.
+func TestStrangerInTheSteeredPlace(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	stranger := startHolder(t, nil)
+	stranger.must(t, "join "+p.Address())
+	if err := unix.Shutdown(p.members[0].fd, unix.SHUT_RDWR); err != nil {
+		t.Fatal(err)
+	}
+	isNamed(t, p.Mend(within(t)), stranger.pid)
+	launch(t, p, "one")
+	if got := who(t, p.Address()); got != "one" {
+		t.Errorf("%q answers", got)
+	}
+}
+
 // A stranger on an address of a wildcard port gets what comes there; it is no member.
 func TestStrangerOnOneAddress(t *testing.T) {
 	p := begin(t, "0.0.0.0:0")
-	launch(t, p, "one")
+	one := launch(t, p, "one")
 	stranger := startHolder(t, nil)
 	stranger.must(t, "join 127.0.0.9:"+port(p))
 	isNamed(t, p.Mend(within(t)), stranger.pid)
 	if got := who(t, p.Address()); got != "one" {
 		t.Errorf("%q answers", got)
+	}
+	for n := range 30 { // what is asked for the stranger's sake is any member, by chance
+		if n == 15 {
+			one.end()
+		}
+		isNamed(t, p.Mend(within(t)), stranger.pid)
+		if got := fmt.Sprint(p.State().Places); got != "[1 2 3 4 5 6 7 8 0]" {
+			t.Fatalf("the order is %s", got)
+		}
 	}
 }
 
