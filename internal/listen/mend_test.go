@@ -292,6 +292,20 @@ func TestDeferredAccept(t *testing.T) {
 	}
 }
 
+func TestPlaces(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	expect := func(when string, strangers int, want string) {
+		t.Helper()
+		if got := fmt.Sprint(p.places(strangers)); got != want {
+			t.Errorf("%s: %s are asked, want %s", when, got, want)
+		}
+	}
+	expect("the steered slot waits", 0, "[0 2 3 4 5 6 7 8]")
+	expect("with a stranger", 1, "[0 1 2 3 4 5 6 7 8 9]")
+	take(t, p)
+	expect("a launch has it", 0, "[0 1 2 3 4 5 6 7 8]")
+}
+
 func TestSettle(t *testing.T) {
 	all := func(places ...int) map[mark]int {
 		found := map[mark]int{}
