@@ -86,7 +86,7 @@ func (d *daemon) keepBooks(ctx context.Context) {
 func (d *daemon) writeBooks() {
 	for _, entry := range d.gateways.all() {
 		d.save(entry)
-		entry.defined.keep(func() []string { return d.wanted(entry.file.Name) })
+		entry.defined.keep(func() (wanted, bool) { return d.wanted(entry.file.Name) })
 	}
 }
 
@@ -97,17 +97,14 @@ func (d *daemon) save(entry gateway) {
 	}
 }
 
-// wanted are the revisions of a gateway that may be asked for, what serves first.
-func (d *daemon) wanted(name string) []string {
+// wanted are the revisions of a gateway that may be asked for.
+func (d *daemon) wanted(name string) (wanted, bool) {
 	s, ok := d.state(name)
-	if !ok {
-		return nil
-	}
-	wanted := []string{s.Revision, s.Previous}
+	w := wanted{serving: s.Revision, comeBack: s.Previous}
 	if s.Deploying != nil {
-		wanted = append(wanted, s.Deploying.Revision)
+		w.comes = s.Deploying.Revision
 	}
-	return wanted
+	return w, ok
 }
 
 // state is the gateway as the supervisor has it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"slices"
 	"sync"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -63,10 +62,18 @@ func (d *defined) newestRevision() string {
 	return d.newest
 }
 
-// keep forgets all revisions but those that are wanted, the first of which
-// serves, unless a deploy is on its way. Listeners that only the others had are
-// closed. wanted is asked when no deploy can begin any more.
-func (d *defined) keep(wanted func() []string) {
+// wanted are revisions that may be asked for.
+type wanted struct {
+	serving  string
+	comes    string // of a deploy on its way; may be empty
+	comeBack string // if what serves does not last; may be empty
+}
+
+// keep forgets all revisions but those that are wanted, unless a deploy is on its
+// way, and closes the listeners that only the others had. Those of one that may
+// come back are closed, too, and opened again if it does. ask is called when no
+// deploy can begin any more; false: nothing is known of the gateway.
+func (d *defined) keep(ask func() (wanted, bool)) {
 	d.changing.Lock()
 	defer d.changing.Unlock()
 	d.mu.Lock()
@@ -75,35 +82,38 @@ func (d *defined) keep(wanted func() []string) {
 	if busy {
 		return
 	}
-	revisions := wanted()
-	g, unwanted := d.part(revisions)
-	if len(unwanted) == 0 {
+	w, ok := ask()
+	if !ok {
 		return
 	}
-	// What it got last is what a launcher goes by, and does not forget.
-	_ = d.launcher.Define(revisions[0], g) // its listeners are there, or each launch says what is wrong
+	g, known, unwanted := d.part(w)
+	if !known {
+		return
+	}
+	if len(unwanted) > 0 {
+		// What it got last is what a launcher goes by, and does not forget.
+		_ = d.launcher.Define(w.serving, g) // its listeners are there, or each launch says what is wrong
+	}
 	for _, revision := range unwanted {
 		d.launcher.Forget(revision)
 	}
+	d.launcher.ListenFor(w.serving, w.comes)
 }
 
 // part takes those away that are not wanted.
-func (d *defined) part(wanted []string) (serving config.Gateway, unwanted []string) {
+func (d *defined) part(w wanted) (serving config.Gateway, known bool, unwanted []string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if len(wanted) == 0 {
-		return serving, nil
-	}
-	serving, known := d.revisions[wanted[0]]
+	serving, known = d.revisions[w.serving]
 	if !known {
-		return serving, nil
+		return serving, false, nil
 	}
 	for revision := range d.revisions {
-		if !slices.Contains(wanted, revision) {
+		if revision != w.serving && revision != w.comes && revision != w.comeBack {
 			unwanted = append(unwanted, revision)
 			delete(d.revisions, revision)
-			d.newest = wanted[0]
+			d.newest = w.serving
 		}
 	}
-	return serving, unwanted
+	return serving, true, unwanted
 }

@@ -28,21 +28,24 @@ func TestWhatIsNotWantedIsForgotten(t *testing.T) {
 		}
 		releases = append(releases, release)
 	}
-	keep := func(wanted ...string) func() []string { return func() []string { return wanted } }
+	keep := func(serving, comes, comeBack string) {
+		d.keep(func() (wanted, bool) { return wanted{serving, comes, comeBack}, serving != "" })
+	}
 
 	releases[0]()
 	releases[1]()
-	d.keep(keep("1", ""))
+	keep("1", "", "")
 	if known := d.knows(t); !slices.Equal(known, []string{"1", "2", "3"}) {
 		t.Errorf("while 3 is on its way %v are known", known)
 	}
 	releases[2]()
-	d.keep(keep())         // of a gateway that is gone: nobody knows what is wanted
-	d.keep(keep("9", "1")) // what serves must be known
+	keep("", "", "")   // of a gateway that is gone: nobody knows what is wanted
+	keep("9", "1", "") // what serves must be known
+	keep("1", "2", "3")
 	if known := d.knows(t); !slices.Equal(known, []string{"1", "2", "3"}) {
 		t.Errorf("%v are known", known)
 	}
-	d.keep(keep("1", "2"))
+	keep("1", "", "2")
 	if known := d.knows(t); !slices.Equal(known, []string{"1", "2"}) {
 		t.Errorf("%v are known", known)
 	}

@@ -151,6 +151,9 @@ func (d *daemon) shutdown() error {
 	ctx, cancel := context.WithTimeout(context.Background(), d.gateways.longestStop()+shutdownTime)
 	defer cancel()
 	go d.attend(ctx)
+	for _, entry := range d.gateways.all() {
+		entry.launcher.Leave()
+	}
 	err := d.supervisor.Shutdown(ctx)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, supervisor.ErrRunning) {
 		// Every gateway has ended as asked. What could not be removed is for

@@ -7,8 +7,6 @@ import (
 	"sync"
 	"syscall"
 
-	"go.uber.org/zap"
-
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -68,19 +66,6 @@ func (l *Launcher) Forget(revision string) {
 	}
 	l.mu.Unlock()
 	l.prune()
-}
-
-// prune closes the listeners that no known revision and no launch has any more.
-func (l *Launcher) prune() {
-	l.mu.Lock()
-	var wanted []config.Listen
-	for _, g := range l.revisions {
-		wanted = append(wanted, g.Listen...)
-	}
-	l.mu.Unlock()
-	if err := l.ports.prune(wanted); err != nil {
-		l.host.log().Warn("a listener cannot be given up", zap.String("event", "steering-failed"), zap.Error(err))
-	}
 }
 
 // Close gives up the listeners of a gateway that is removed, when its launches

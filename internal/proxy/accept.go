@@ -46,10 +46,10 @@ func (p *Proxy) add(client stream) {
 func (p *Proxy) awaitRoom() bool {
 	for told := false; ; told = true {
 		p.mu.Lock()
-		full, stop, is := len(p.conns) >= p.options.Max, p.stop, p.life
+		full, stop, goesOn := len(p.conns) >= p.options.Max, p.stop, p.life == live && !p.held
 		p.mu.Unlock()
-		if is != live || !full {
-			return is == live
+		if !goesOn || !full {
+			return goesOn
 		}
 		if !told {
 			p.options.Log("accept connection: as many as may be are in flight; the next ones wait in the kernel's queue", nil)
@@ -64,7 +64,7 @@ func (p *Proxy) awaitRoom() bool {
 func (p *Proxy) stopped() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.life != live
+	return p.life != live || p.held
 }
 
 // pause waits for a while, or for an end that frees a descriptor.

@@ -41,6 +41,19 @@ func (p *Proxy) Close() error {
 	return err
 }
 
+// Hold stops accepting for good: who comes waits in the kernel, for whoever has the
+// listener as well. What was accepted goes on.
+func (p *Proxy) Hold() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.held = true
+	_ = p.listener.SetDeadline(past) // one that is closed accepts nothing either
+	select {
+	case p.room <- struct{}{}: // accept may wait for room
+	default:
+	}
+}
+
 // spawn runs f, and leaves when it returns. Call with the lock held.
 func (p *Proxy) spawn(f func()) {
 	p.goroutines++
@@ -77,7 +90,9 @@ func (p *Proxy) whenCalm() <-chan struct{} {
 func (p *Proxy) start() {
 	p.life = live
 	p.stop = make(chan struct{})
-	_ = p.listener.SetDeadline(time.Time{}) // as below: accept says it when it is closed
+	if !p.held {
+		_ = p.listener.SetDeadline(time.Time{}) // as below: accept says it when it is closed
+	}
 	for _, l := range p.launches {
 		l.renew()
 	}

@@ -103,6 +103,7 @@ type Proxy struct {
 
 	mu         sync.Mutex
 	life       life
+	held       bool          // accepts no more, see Hold
 	stop       chan struct{} // closed: the accept loop ends
 	goroutines int           // that run
 	calm       chan struct{} // closed when none does; nil: nobody asks

@@ -1,12 +1,14 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -202,4 +204,59 @@ func TestRestartCutsNobodyOfAGatewayThatFinishes(t *testing.T) {
 		}
 	}
 	clients.stop(t, refused, late, cut)
+}
+
+// proxied is a gateway that listens by itself, behind gatewayd's proxy.
+const proxied = `
+[gateway.web]
+rootfs = "$ROOTFS"
+command = ["/gatewayd", "example-gateway", "--address", "127.0.0.1:{port}"]
+ready.probe = "http://127.0.0.1:$PORT/"
+ready.interval = "100ms"
+[[gateway.web.listen]]
+name = "http"
+address = "127.0.0.1:$PORT"
+mode = "proxy"
+to = "127.0.0.1:0"
+`
+
+// A proxy that is about to end takes nobody with it: it accepts no more.
+func TestRestartCutsNobodyBehindAProxy(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-proxied")
+	mustCopy(t, programs.gatewayd, filepath.Join(i.values["ROOTFS"], "gatewayd"))
+	i.configure(proxied)
+	i.mustStart()
+	clients := i.startLoad("PORT")
+	for range longer(3, 30) {
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clients.stop(t, refused, late, cut)
+	if err := i.stores("1"); err != nil {
+		t.Error(err)
+	}
+}
+
+// An address that a reload takes away refuses connections when the old launch has
+// gone, not only when the new revision is confirmed; and is back with the old one.
+func TestListenerThatMoves(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-moves")
+	i.configure(listening)
+	i.mustStart()
+	i.configure(strings.ReplaceAll(listening, "$PORT", "$PORT2"))
+	i.must("reload")
+	eventually(t, "an answer at the new address", func() error { return askOnce("127.0.0.1:" + i.values["PORT2"]) })
+	eventually(t, "no answer at the old one", func() error {
+		if err := askOnce("127.0.0.1:" + i.values["PORT"]); !errors.Is(err, syscall.ECONNREFUSED) {
+			return fmt.Errorf("it says: %v", err)
+		}
+		return nil
+	})
+	i.must("rollback", "web")
+	if err := askOnce("127.0.0.1:" + i.values["PORT"]); err != nil {
+		t.Error(err)
+	}
 }

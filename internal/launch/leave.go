@@ -1,0 +1,51 @@
+package launch
+
+import (
+	"slices"
+
+	"go.uber.org/zap"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+)
+
+// Leave has the proxies accept no more: gatewayd is about to end, and who comes
+// now waits in the kernel for the next one. What is relayed goes on.
+func (l *Launcher) Leave() {
+	for _, p := range l.ports.all() {
+		if p.proxy != nil {
+			p.proxy.Hold()
+		}
+	}
+}
+
+// ListenFor closes the listeners that neither these revisions nor any launch
+// has: a client would wait there for nobody. Other revisions stay known, and
+// Prepare of one opens its listeners again.
+func (l *Launcher) ListenFor(revisions ...string) {
+	l.mu.Lock()
+	var wanted []config.Listen
+	for revision, g := range l.revisions {
+		if slices.Contains(revisions, revision) {
+			wanted = append(wanted, g.Listen...)
+		}
+	}
+	l.mu.Unlock()
+	l.pruneTo(wanted)
+}
+
+// prune closes the listeners that no known revision and no launch has any more.
+func (l *Launcher) prune() {
+	l.mu.Lock()
+	var wanted []config.Listen
+	for _, g := range l.revisions {
+		wanted = append(wanted, g.Listen...)
+	}
+	l.mu.Unlock()
+	l.pruneTo(wanted)
+}
+
+func (l *Launcher) pruneTo(wanted []config.Listen) {
+	if err := l.ports.prune(wanted); err != nil {
+		l.host.log().Warn("a listener cannot be given up", zap.String("event", "steering-failed"), zap.Error(err))
+	}
+}

@@ -1,0 +1,50 @@
+package proxy
+
+import "testing"
+
+// Who comes after Hold is answered by the next one that has the listener; what
+// was accepted before goes on.
+func TestHold(t *testing.T) {
+	for _, network := range networks {
+		t.Run(network, func(t *testing.T) {
+			old, next := start(t, network, says("old")), start(t, network, says("next"))
+			p := serve(t, network, Options{Park: limit})
+			p.Add(1, old.dial())
+			p.Switch(1, 100)
+			before := p.client(t)
+			ask(t, before, "a", "old a")
+			listener := copyListener(t, p)
+			p.Hold()
+			after := p.client(t)
+			ask(t, before, "b", "old b")
+
+			q := New(listener, Options{Park: limit})
+			defer q.Close()
+			q.Add(1, next.dial())
+			q.Switch(1, 100)
+			ask(t, after, "c", "next c")
+			if s := p.Stats(); s.Accepted != 1 {
+				t.Errorf("the old one has accepted %d", s.Accepted)
+			}
+		})
+	}
+}
+
+// Full or not, it stops.
+func TestHoldOfAFullProxy(t *testing.T) {
+	old, next := start(t, "tcp", says("old")), start(t, "tcp", says("next"))
+	p := serve(t, "tcp", Options{Park: limit, Max: 1})
+	p.Add(1, old.dial())
+	p.Switch(1, 100)
+	before := p.client(t)
+	ask(t, before, "a", "old a")
+	after := p.client(t) // waits for room
+	listener := copyListener(t, p)
+	p.Hold()
+	before.Close()
+	q := New(listener, Options{Park: limit})
+	defer q.Close()
+	q.Add(1, next.dial())
+	q.Switch(1, 100)
+	ask(t, after, "b", "next b")
+}
