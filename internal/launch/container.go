@@ -50,11 +50,14 @@ func (la *launch) create(ctx context.Context) error {
 	if err := la.openFilter(spec.Linux.Seccomp); err != nil {
 		return err
 	}
-	if err := bundle.WriteConfig(la.dir, spec); err != nil {
-		return err
-	}
 	r, err := la.runtime(ctx)
 	if err != nil {
+		return err
+	}
+	if r.Name() == "youki" {
+		spec.Linux.Seccomp = forYouki(spec.Linux.Seccomp)
+	}
+	if err := bundle.WriteConfig(la.dir, spec); err != nil {
 		return err
 	}
 	uid, _ := la.host.ids()

@@ -65,3 +65,25 @@ func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
 		return bundle.LoadSeccomp(name)
 	}
 }
+
+// forYouki swaps mask and value of masked comparisons: youki takes the one for the
+// other (translate_op of libcontainer 0.7.0), so that of "none of these bits"
+// nothing is left, such as of the default profile's against clone(2) into new
+// namespaces. A youki that has mended this would let no program fork: that shows,
+// and the other way round nothing would.
+func forYouki(profile *specs.LinuxSeccomp) *specs.LinuxSeccomp {
+	if profile == nil {
+		return nil
+	}
+	swapped := *profile
+	swapped.Syscalls = slices.Clone(profile.Syscalls)
+	for i, entry := range swapped.Syscalls {
+		swapped.Syscalls[i].Args = slices.Clone(entry.Args)
+		for j, a := range entry.Args {
+			if a.Op == specs.OpMaskedEqual {
+				swapped.Syscalls[i].Args[j].Value, swapped.Syscalls[i].Args[j].ValueTwo = a.ValueTwo, a.Value
+			}
+		}
+	}
+	return &swapped
+}

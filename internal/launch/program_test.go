@@ -24,6 +24,12 @@ func program(args []string) int {
 		return code(inherit(args[1]))
 	case "behind":
 		return code(behind(args[1]))
+	case "escape":
+		return code(escape(args[1]))
+	case "namespace":
+		return code(namespaced())
+	case "connects":
+		return code(connects())
 	case "idle":
 		fmt.Println("ready")
 		select {}

@@ -39,6 +39,7 @@ func realSuite(t *testing.T, name string) {
 	freezeSuite(t, open)
 	trafficSuite(t, open)
 	proxySuite(t, open)
+	wayOutSuite(t, open)
 }
 
 // suite is what a launch must do whatever runtime makes its container.
