@@ -28,6 +28,8 @@ func program(args []string) int {
 		return code(escape(args[1]))
 	case "namespace":
 		return code(namespaced())
+	case "badly":
+		return code(behindBadly(args[1]))
 	case "connects":
 		return code(connects())
 	case "idle":

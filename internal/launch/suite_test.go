@@ -40,6 +40,7 @@ func realSuite(t *testing.T, name string) {
 	trafficSuite(t, open)
 	proxySuite(t, open)
 	wayOutSuite(t, open)
+	hostileSuite(t, open)
 }
 
 // suite is what a launch must do whatever runtime makes its container.
