@@ -16,6 +16,7 @@ const (
 	stateSynReceived = 3
 	stateFinWait1    = 4
 	stateFinWait2    = 5
+	stateTimeWait    = 6
 	stateCloseWait   = 8
 	stateListen      = 10
 	stateBound       = 13

@@ -3,7 +3,6 @@ package listen
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -74,6 +73,8 @@ func bindSource(c syscall.RawConn, ip netip.Addr) (from netip.AddrPort, err erro
 	return from, errors.Join(controlErr, err)
 }
 
+var errOver = errors.New("the connection was over before it could be told who had it")
+
 // proof finds the server's side of a connection of ours. The handshake is over for the
 // client a moment before it is for the server, and with TCP_DEFER_ACCEPT on the listener,
 // which nginx and haproxy know, not before data comes: steered it is all the same.
@@ -82,12 +83,14 @@ func proof(ctx context.Context, local, remote netip.AddrPort) (endpoint, error) 
 	for wait := 50 * time.Microsecond; ; wait *= 2 {
 		server, err := find(local, remote)
 		switch {
+		case err == nil && server.inode == 0 && (server.state == stateFinWait2 || server.state == stateTimeWait):
+			return server, errOver // no socket any more, and no mark
 		case err == nil && (server.state != stateSynReceived || waited > 5*time.Millisecond):
 			return server, nil
 		case err != nil && !errors.Is(err, fs.ErrNotExist):
 			return server, err
-		case waited > time.Second:
-			return server, fmt.Errorf("who answers on %s cannot be told: the connection is over already", local)
+		case waited > time.Second: // longer than any handshake within the machine
+			return server, errOver
 		}
 		waited += wait
 		select {

@@ -229,6 +229,24 @@ func TestStoreThatIsMended(t *testing.T) {
 	}
 }
 
+// systemd drops what hangs up, as a socket does that is shut down.
+func TestStoreGetsBackWhatIsShutDown(t *testing.T) {
+	s := newStore(t)
+	p := begin(t, "127.0.0.1:0", kept(s, nil))
+	if err := unix.Shutdown(p.members[2].fd, unix.SHUT_RDWR); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Drop("web.http.2"); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Check(within(t)); err != nil {
+		t.Fatal(err)
+	}
+	if got := len(s.names()); got != slots+1 {
+		t.Errorf("%d are kept", got)
+	}
+}
+
 func TestStoreThatIsFull(t *testing.T) {
 	s := newStore(t)
 	s.fault = errors.New("the store is full")

@@ -27,7 +27,6 @@ func whySingle(o Options, at address) string {
 
 // openUnsteered opens one socket for all where slots cannot be had.
 func openUnsteered(o Options, at address, cause error) (*Port, error) {
-	discard(o, blankGroup())
 	return openOne(o, at, fmt.Sprintf("slots cannot be had (%v): %s", cause, cost))
 }
 
@@ -38,9 +37,9 @@ func openOne(o Options, at address, why string) (*Port, error) {
 	files := o.Sockets.take(o.key(m.name))
 	if m.fd, err = pick(files, func(fd int) error { return fitsAlone(fd, at) }); err != nil {
 		if len(files) > 0 {
+			dropAll(o, []*member{m})
 			o.log("opening the socket anew", fmt.Errorf("what was kept of %s is of no use: %w", at, err))
 		}
-		discard(o, []*member{{fd: -1, name: m.name}})
 		if m.fd, err = at.listen(o.Backlog); err != nil {
 			return nil, err
 		}
@@ -71,7 +70,7 @@ func dropOthers(o Options) {
 			f.Close()
 		}
 		if len(files) > 0 {
-			discard(o, []*member{m})
+			dropAll(o, []*member{m})
 		}
 	}
 }

@@ -89,6 +89,9 @@ func (s *Slot) Dial(ctx context.Context) (net.Conn, error) {
 		return nil, fmt.Errorf("connect to slot %d of %s: %w", s.n, s.p.at, os.ErrClosed)
 	}
 	c, err := s.p.connect(ctx, s.p.atSlot(s.n))
+	for again := 0; errors.Is(err, errOver) && again < 2; again++ {
+		c, err = s.p.connect(ctx, s.p.atSlot(s.n))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to slot %d of %s: %w", s.n, s.p.at, err)
 	}

@@ -136,6 +136,36 @@ func TestInFlightIsOfTheAddress(t *testing.T) {
 	}
 }
 
+// A program may end a connection before we can look who has it: it is never taken for
+// another one's.
+func TestDialToWhoEndsAtOnce(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	s := take(t, p)
+	l := listener(t, s)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Close()
+		}
+	}()
+	good := 0
+	for range 100 {
+		c, err := s.Dial(within(t))
+		if err == nil {
+			good++
+			c.Close()
+		} else if !errors.Is(err, errOver) {
+			t.Fatal(err)
+		}
+	}
+	if good < 50 {
+		t.Errorf("%d of 100 connections are proved", good)
+	}
+}
+
 func TestCanary(t *testing.T) {
 	p := begin(t, "127.0.0.1:0")
 	old, canary := launch(t, p, "old"), launch(t, p, "canary")
