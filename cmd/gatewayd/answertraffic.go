@@ -89,8 +89,8 @@ func override(entry gateway, revision string) string {
 
 // became says what became of a revision that does not serve.
 func became(r revisions.Revision) string {
-	if r.Outcome == revisions.RolledBack {
-		return "was rolled back"
+	if r.Outcome == revisions.Failed {
+		return "failed"
 	}
-	return string(r.Outcome)
+	return "was " + string(r.Outcome)
 }

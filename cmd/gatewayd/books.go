@@ -51,7 +51,7 @@ func noteDeploy(h *revisions.History, e supervisor.Event, n int) {
 		h.Serve(n)
 		h.Settle(n, revisions.Served, "")
 	case supervisor.DeployFailed:
-		h.Settle(n, revisions.Failed, text(e.Cause))
+		h.Settle(n, outcome(e.Cause), text(e.Cause))
 	case supervisor.RolledBack:
 		if bad, ok := h.Serving(); ok && bad.Number != n {
 			h.Settle(bad.Number, revisions.RolledBack, text(e.Cause))

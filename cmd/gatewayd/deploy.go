@@ -63,9 +63,14 @@ func (d *daemon) settle(entry gateway, n int, err error) {
 	}
 }
 
+// outcome tells what failed from what nobody has seen the end of: the next
+// gatewayd tries that again, if the configuration asks for it.
 func outcome(err error) revisions.Outcome {
-	if errors.Is(err, supervisor.ErrRolledBack) {
+	switch {
+	case errors.Is(err, supervisor.ErrRolledBack):
 		return revisions.RolledBack
+	case errors.Is(err, supervisor.ErrSuperseded) || errors.Is(err, supervisor.ErrShutdown):
+		return revisions.Interrupted
 	}
 	return revisions.Failed
 }

@@ -141,7 +141,10 @@ func TestOutcomeOfADeploy(t *testing.T) {
 	if o := outcome(fmt.Errorf("deploy: %w", supervisor.ErrRolledBack)); o != revisions.RolledBack {
 		t.Error(o)
 	}
-	if o := outcome(supervisor.ErrSuperseded); o != revisions.Failed {
+	if o := outcome(supervisor.ErrSuperseded); o != revisions.Interrupted {
+		t.Error(o)
+	}
+	if o := outcome(supervisor.ErrUnhealthy); o != revisions.Failed {
 		t.Error(o)
 	}
 }

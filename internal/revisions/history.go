@@ -140,12 +140,12 @@ func (h *History) before() *Revision {
 }
 
 // Refused is the revision after the given one that was what the file says and
-// did not last; false: there is none.
+// does not serve all the same; false: there is none.
 func (h *History) Refused(number int) (Revision, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, r := range slices.Backward(h.kept.Revisions) {
-		if r.Number > number && !r.Differs() && (r.Outcome == Failed || r.Outcome == RolledBack) {
+		if r.Number > number && !r.Differs() && r.Outcome != UnderWay && r.Outcome != Served {
 			return r, true
 		}
 	}

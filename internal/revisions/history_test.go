@@ -272,3 +272,23 @@ func each(v reflect.Value, path string, visit func(string)) {
 	visit(path)
 	v.Set(old)
 }
+
+func TestRefused(t *testing.T) {
+	one, two := table("/one"), table("/two")
+	h := open(t, t.TempDir())
+	served(h, "start", one, one)
+	h.Settle(h.Add("deploy", two, one), Failed, "why") // the file said something else
+	if r, ok := h.Refused(1); ok {
+		t.Errorf("%+v", r)
+	}
+	n := h.Add("configuration changed", two, two)
+	if r, ok := h.Refused(1); ok {
+		t.Errorf("under way: %+v", r)
+	}
+	for _, outcome := range []Outcome{Failed, RolledBack, Interrupted} {
+		h.Settle(n, outcome, "why")
+		if r, ok := h.Refused(1); !ok || r.Number != n {
+			t.Errorf("%s: %+v", outcome, r)
+		}
+	}
+}

@@ -17,7 +17,7 @@ const (
 	Served      Outcome = "served" // it was ready, and got all new connections
 	Failed      Outcome = "failed" // it never did
 	RolledBack  Outcome = "rolled back"
-	Interrupted Outcome = "interrupted" // gatewayd ended before it was known
+	Interrupted Outcome = "interrupted" // gatewayd ended, or something else was asked for, before it was known
 )
 
 // Revision is one thing that was deployed.

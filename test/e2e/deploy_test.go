@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -185,6 +186,30 @@ func TestWhatIsDeployedHolds(t *testing.T) {
 	i.must("stop", "web")
 	if _, stderr, code := i.gatewayd("deploy", "web"); code != 1 || !strings.Contains(stderr, "stopped") {
 		t.Errorf("deploy of a stopped gateway: exit code %d: %s", code, stderr)
+	}
+}
+
+// A restart in the middle of what a reload has begun does not lose it.
+func TestReloadThatIsInterrupted(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "dp-interrupted")
+	i.configure(listening)
+	i.mustStart()
+	i.values["ROOTFS"] = i.version("two")
+	i.configure(strings.Replace(listening, "deploy.confirm", "deploy.canary = \"50%\"\ndeploy.confirm", 1))
+	i.must("reload")
+	eventually(t, "a canary", func() error {
+		if table, _, _ := i.gatewayd("status"); !strings.Contains(table, "has 50% of new connections") {
+			return errors.New(table)
+		}
+		return nil
+	})
+	if err := i.systemctl("restart", i.unit); err != nil {
+		t.Fatal(err)
+	}
+	i.mustRun("two")
+	if all := i.history(); len(all) != 3 || all[1].State != "interrupted" || all[2].State != "serving" {
+		t.Errorf("history: %+v", all)
 	}
 }
 
