@@ -29,7 +29,7 @@ type conn struct {
 	again   time.Time     // parked: tries again then; refusing: lingers until then
 	backoff time.Duration // between two dials
 	seen    int           // Proxy.changes when it last tried
-	waited  bool          // it was parked
+	signs   int16         // of poll(2), that the client has gone; 0: it has not been parked
 
 	up, down way
 	ways     int   // that run

@@ -56,7 +56,7 @@ func TestIdleAndSlowClients(t *testing.T) {
 	}
 	ask(t, p.client(t), "a", "one a")
 	ask(t, idle[0], "low", "one slow")
-	eventually(t, "all relayed", func() bool { return p.InFlight(1) == 1001 })
+	eventually(t, "all relayed", func() bool { return p.InFlight(1) == 1001 && p.moved() == 506 })
 	if n := p.Remove(1); n != 501 {
 		t.Errorf("%d cut, want the 501 that have said something", n)
 	}

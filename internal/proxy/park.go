@@ -26,14 +26,14 @@ const (
 
 // park waits until there may be a launch for c.
 func (c *conn) park() verdict {
-	if v, wait := c.beginPark(); !wait {
+	v, signs := c.beginPark()
+	if signs == 0 {
 		return v
 	}
-	left := awaitHangUp(c.client)
+	left := awaitHangUp(c.client, signs)
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	delete(c.p.parked, c)
-	c.waited = true
 	c.again = time.Time{}
 	c.arm()
 	switch {
@@ -45,18 +45,19 @@ func (c *conn) park() verdict {
 	return tryAgain
 }
 
-// beginPark makes c one of those that wake finds, unless something has changed since it tried.
-func (c *conn) beginPark() (v verdict, wait bool) {
+// beginPark makes c one of those that wake finds, unless something has changed since
+// it tried. It returns the signs that its client goes, or none and why not to wait.
+func (c *conn) beginPark() (verdict, int16) {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	now := time.Now()
 	switch {
 	case c.p.life != live:
-		return stopped, false
+		return stopped, 0
 	case !now.Before(c.until):
-		return tooLate, false
+		return tooLate, 0
 	case c.seen != c.p.changes:
-		return tryAgain, false
+		return tryAgain, 0
 	}
 	c.again = c.until
 	if c.scouts != nil && c.scouts.scout == c {
@@ -67,28 +68,41 @@ func (c *conn) beginPark() (v verdict, wait bool) {
 	}
 	c.p.parked[c] = struct{}{}
 	c.arm()
-	return 0, true
+	if c.p.resuming() {
+		return 0, closedBoth
+	}
+	if c.signs == 0 {
+		c.signs = signsOf(c.client)
+	}
+	return 0, c.signs
+}
+
+// resuming says that a launch serves, but Add has not said yet how it is dialled, after
+// Resume. Who waits for that is not parked. Call with the lock held.
+func (p *Proxy) resuming() bool {
+	l := p.launches[p.serving]
+	return l != nil && l.dial == nil
 }
 
 // closedBoth are the signs of poll(2) that a peer has closed both directions, or is lost.
 const closedBoth = unix.POLLHUP | unix.POLLERR
 
-// gone are the signs that a client has gone. On TCP a FIN has to do for that.
-func gone(client stream) int16 {
-	if client.LocalAddr().Network() == "tcp" {
-		return closedBoth | unix.POLLRDHUP
+// signsOf returns those that a client goes, from now on. On TCP a FIN has to do for
+// that, unless it has come already: it is not for our wait then.
+func signsOf(client stream) int16 {
+	if client.LocalAddr().Network() != "tcp" || shows(client, unix.POLLRDHUP) {
+		return closedBoth
 	}
-	return closedBoth
+	return closedBoth | unix.POLLRDHUP
 }
 
 // awaitHangUp waits for the client to go, and says whether it has when its read
 // deadline ends that. It takes nothing that was sent.
-func awaitHangUp(client stream) (has bool) {
+func awaitHangUp(client stream, signs int16) (has bool) {
 	raw, err := client.SyscallConn()
 	if err != nil {
 		return true
 	}
-	signs := gone(client)
 	// The poller is edge-triggered: each segment that comes wakes us, and so does the end.
 	err = raw.Read(func(fd uintptr) bool {
 		has = polled(fd, signs)

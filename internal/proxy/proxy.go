@@ -18,8 +18,8 @@
 // slowly up to every 10 ms, and wakes the others. Whoever hangs up while it waits is
 // forgotten, so its request is never executed. TCP does not tell a client that has
 // gone from one that has sent all it wants to (shutdown), and those that give up are
-// many: a FIN counts as gone while parked. On a unix socket the two differ, and only
-// the first is forgotten. After Park, a client whose first bytes are an HTTP/1 request
+// many: a FIN that comes while parked counts as gone, one that was there before does
+// not. On a unix socket the two differ, and only who has gone is forgotten. After Park, a client whose first bytes are an HTTP/1 request
 // is answered 503 with Retry-After; any other is closed.
 //
 // # Rescue

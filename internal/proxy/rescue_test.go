@@ -117,6 +117,9 @@ func TestSteeredIsNotRescued(t *testing.T) {
 	}
 	defer c.Close()
 	wantEOF(t, c)
+	if n := old.accepted.Load(); n != 1 {
+		t.Errorf("accepted %d times", n)
+	}
 }
 
 func TestRemoveDeliversWhatTheProgramHasWritten(t *testing.T) {

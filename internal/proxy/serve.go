@@ -51,7 +51,7 @@ func (c *conn) connect(l *launch) error {
 		}
 		return err
 	}
-	left := c.waited && shows(c.client, gone(c.client))
+	left := shows(c.client, c.signs)
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	c.p.answered(l)

@@ -178,6 +178,9 @@ func Resume(l net.Listener, o Options, s State, files []*os.File) (*Proxy, error
 	defer p.mu.Unlock()
 	p.serving, p.canary, p.share = s.Serving, s.Canary, s.Share
 	p.accepted, p.refused, p.rescued = s.Accepted, s.Refused, s.Rescued
+	if s.Serving != 0 {
+		p.launches[s.Serving] = &launch{n: s.Serving}
+	}
 	for _, cs := range s.Conns {
 		c, err := p.restore(cs, files)
 		if err != nil {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // reincarnate hands a proxy over as another image of the process gets it: the state as
@@ -206,6 +208,33 @@ func TestParkedGoesOnInAnotherImage(t *testing.T) {
 	next.Add(1, start(t, "tcp", says("one")).dial())
 	next.Switch(1, 100)
 	ask(t, c, "b", "one a\none b")
+}
+
+// Until Add says how a launch is dialled that serves already, nobody is parked for it:
+// a client that ends its direction meanwhile has not given up.
+func TestHalfClosedBeforeAddAfterResume(t *testing.T) {
+	p := serve(t, "tcp", Options{Park: limit})
+	b := start(t, "unix", echo)
+	p.Add(1, b.dial())
+	p.Switch(1, 100)
+	next := reincarnate(t, p, Options{Park: limit}, nil)
+	defer next.Close()
+	c := next.client(t)
+	eventually(t, "waits", func() bool { return next.Stats().Parked == 1 })
+	io.WriteString(c, "all")
+	c.CloseWrite()
+	eventually(t, "the end is there", func() bool {
+		next.mu.Lock()
+		defer next.mu.Unlock()
+		for c := range next.conns {
+			return shows(c.client, unix.POLLRDHUP)
+		}
+		return true
+	})
+	next.Add(1, b.dial())
+	if b, err := io.ReadAll(c); err != nil || string(b) != "all" {
+		t.Errorf("read %q, %v", b, err)
+	}
 }
 
 func TestTheRestOfParkIsKept(t *testing.T) {
