@@ -46,6 +46,7 @@ type Port struct {
 	reaching chan struct{} // bounds those of them that are connecting
 	mending  sync.Mutex
 	rescued  atomic.Int64
+	joined   atomic.Int64
 
 	mu      sync.Mutex // what follows, and that the sockets are open
 	members []*member  // the slots by their number, then the control socket; or the one that is shared
@@ -100,6 +101,9 @@ func (p *Port) Address() string { return p.at.dial() }
 
 // Rescued is how many connections were rescued.
 func (p *Port) Rescued() int64 { return p.rescued.Load() }
+
+// Relaying is how many rescued connections are relayed now.
+func (p *Port) Relaying() int { return int(p.joined.Load()) }
 
 // Waiting is how many connections wait in the socket that new ones go to.
 func (p *Port) Waiting() int {

@@ -33,6 +33,8 @@ func (p *Port) relay(client *net.TCPConn) {
 	if p.o.Rescued != nil {
 		p.o.Rescued(1)
 	}
+	p.joined.Add(1)
+	defer p.joined.Add(-1)
 	join(p.ctx, client, server)
 }
 

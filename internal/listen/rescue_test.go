@@ -225,10 +225,11 @@ func TestCloseCutsRelays(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer server.Close()
+	eventually(t, "it is relayed", func() bool { return p.Relaying() == 1 })
 	if err := p.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Read(make([]byte, 1)); err == nil {
+	if _, err := c.Read(make([]byte, 1)); err == nil || p.Relaying() != 0 {
 		t.Error("the relay goes on")
 	}
 	if c, err := net.Dial("tcp", p.Address()); err == nil { // l is a copy that is open yet
