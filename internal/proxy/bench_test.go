@@ -251,3 +251,21 @@ func memory(b *testing.B) (live, rss int64) {
 	fmt.Sscan(string(statm), &size, &rss)
 	return int64(m.HeapAlloc + m.StackInuse), rss * int64(os.Getpagesize())
 }
+
+// BenchmarkSuspend stops and continues a proxy that has connections, as a handover does.
+func BenchmarkSuspend(b *testing.B) {
+	const n = 2000
+	p := serve(b, "tcp", Options{Max: n, Park: limit})
+	p.Add(1, dialer(server(b, "unix")))
+	p.Switch(1, 100)
+	another(b, "clients", p.listener.Addr(), n)
+	for b.Loop() {
+		_, files, err := p.Suspend(b.Context())
+		if err != nil {
+			b.Fatal(err)
+		}
+		p.Continue()
+		closeAll(files)
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n/1000, "µs/connection")
+}
