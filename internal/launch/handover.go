@@ -72,6 +72,16 @@ func (l *Launcher) suspend(ctx context.Context, n int, pack Pack) (launchState, 
 	})
 }
 
+// Relaying is how many connections gatewayd relays that it has rescued: no other
+// image can go on with those.
+func (l *Launcher) Relaying() int {
+	n := 0
+	for _, p := range l.ports.all() {
+		n += p.Relaying()
+	}
+	return n
+}
+
 // Continue lets go on what Suspend has held. It is harmless where nothing is.
 func (l *Launcher) Continue() {
 	for _, la := range l.suspended {
