@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -109,40 +108,6 @@ func (c change) checkCanary() error {
 	return nil
 }
 
-// Rollback brings back the revision that served before the one that does.
-func (d *daemon) Rollback(ctx context.Context, name string, r control.RollbackRequest) (control.Deployed, error) {
-	entry, err := d.deployable(name)
-	if err != nil {
-		return control.Deployed{}, err
-	}
-	d.learn(entry)
-	before, ok := entry.history.Before()
-	if !ok {
-		return control.Deployed{}, fmt.Errorf("roll back %s: no earlier revision has served", name)
-	}
-	g, err := before.Gateway(entry.file)
-	if err == nil {
-		err = d.sameSource(ctx, before, g)
-	}
-	if err != nil {
-		return control.Deployed{}, fmt.Errorf("roll back %s to revision %d: %w", name, before.Number, err)
-	}
-	return d.deliver(ctx, entry, change{why: "rollback to " + number(before.Number), gateway: g, until: until(r.Wait)})
-}
-
-// sameSource refuses to bring back a revision whose source is another one now:
-// what came would be neither the old one nor the new one.
-func (d *daemon) sameSource(ctx context.Context, r revisions.Revision, g config.Gateway) error {
-	if r.Digest == "" {
-		return nil // nobody looked at it
-	}
-	digest, err := d.host.Digest(ctx, g)
-	if err == nil && digest != "" && digest != r.Digest {
-		err = fmt.Errorf("its source %s has changed in place: it was %s and is %s; install what it was at a path of its own, and deploy that", g.Source(), r.Digest, digest)
-	}
-	return err
-}
-
 // deployable is a gateway that there is something to deploy beside.
 func (d *daemon) deployable(name string) (gateway, error) {
 	if err := d.known(name); err != nil {
@@ -193,37 +158,4 @@ func until(wait bool) supervisor.DeployUntil {
 // refuse says that a request makes no sense.
 func refuse(format string, args ...any) error {
 	return &control.Error{Code: control.CodeRequest, Message: fmt.Errorf(format, args...).Error()}
-}
-
-// History tells what was deployed.
-func (d *daemon) History(_ context.Context, name string) (control.History, error) {
-	if err := d.known(name); err != nil {
-		return control.History{}, err
-	}
-	entry, _ := d.gateways.get(name)
-	d.learn(entry)
-	all, serving := entry.history.List()
-	history := control.History{Revisions: make([]control.Revision, len(all))}
-	for i, r := range all {
-		history.Revisions[i] = describeRevision(r, serving, entry.file)
-	}
-	return history, nil
-}
-
-func describeRevision(r revisions.Revision, serving int, file config.Gateway) control.Revision {
-	state := string(r.Outcome)
-	switch {
-	case r.Number == serving:
-		state = "serving"
-	case r.Outcome == revisions.UnderWay:
-		state = "under way"
-	}
-	described := control.Revision{
-		Revision: strconv.Itoa(r.Number), When: r.When, Why: r.Why, State: state, Cause: r.Cause,
-		Digest: r.Digest, Differs: r.Differs(),
-	}
-	if g, err := r.Gateway(file); err == nil {
-		described.Source = g.Source()
-	}
-	return described
 }

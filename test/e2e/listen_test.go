@@ -251,7 +251,7 @@ func TestListenerThatMoves(t *testing.T) {
 	eventually(t, "an answer at the new address", func() error { return askOnce("127.0.0.1:" + i.values["PORT2"]) })
 	eventually(t, "no answer at the old one", func() error {
 		if err := askOnce("127.0.0.1:" + i.values["PORT"]); !errors.Is(err, syscall.ECONNREFUSED) {
-			return fmt.Errorf("it says: %v", err)
+			return fmt.Errorf("it says: %s", fmt.Sprint(err))
 		}
 		return nil
 	})
