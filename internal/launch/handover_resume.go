@@ -102,17 +102,17 @@ func (la *launch) restoreHolding(l config.Listen, s heldState) (*holding, error)
 			return nil, err
 		}
 	} else {
-		la.restoreTarget(h, s)
+		la.restoreTarget(h, s, l.ProxyProtocol)
 	}
-	h.holders++
+	h.holders.Add(1)
 	return h, nil
 }
 
-func (la *launch) restoreTarget(h *holding, s heldState) {
+func (la *launch) restoreTarget(h *holding, s heldState, header bool) {
 	h.target = s.Target.target()
 	if s.Behind && h.proxy != nil {
 		la.behind = true
-		h.proxy.Add(la.n, h.target.dial)
+		h.proxy.AddAs(la.n, h.target.dial, header)
 	}
 }
 

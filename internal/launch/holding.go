@@ -95,12 +95,15 @@ func closePassed(files []*os.File) {
 	}
 }
 
-// behindProxy lets the proxies connect to the program, which may listen from now on.
+// behindProxy lets the proxies connect to the program, which may listen from now
+// on, with the header that its own revision asks for.
 func (la *launch) behindProxy() {
 	la.behind = true
-	for _, h := range la.holdings() {
+	la.adding.Lock()
+	defer la.adding.Unlock()
+	for i, h := range la.holdings() { // none, if it has ended already
 		if h.proxy != nil {
-			h.proxy.Add(la.n, h.target.dial)
+			h.proxy.AddAs(la.n, h.target.dial, la.gateway.Listen[i].ProxyProtocol)
 		}
 	}
 }
@@ -108,7 +111,9 @@ func (la *launch) behindProxy() {
 // releasePorts gives back what the launch had of the ports, when nothing of it
 // can use that any more. A second call does nothing.
 func (la *launch) releasePorts() {
+	la.adding.Lock() // nothing is added that nobody would remove
 	held := la.held.Swap(nil)
+	la.adding.Unlock()
 	if held == nil {
 		return
 	}
@@ -119,7 +124,7 @@ func (la *launch) releasePorts() {
 		if h.proxy != nil {
 			h.proxy.Remove(la.n)
 		}
-		la.ports.release(h.port)
+		h.holders.Add(-1)
 		la.ports.mend(h.port)
 	}
 }

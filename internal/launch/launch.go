@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 	"sync/atomic"
 	"syscall"
 
@@ -30,6 +31,7 @@ type launch struct {
 	asking asking
 	ports  *ports // of the gateway
 	held   atomic.Pointer[[]*holding]
+	adding sync.Mutex // to proxies
 
 	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
 

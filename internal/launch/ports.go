@@ -28,10 +28,10 @@ const proxied = "proxy"
 // first launch to after its last.
 type port struct {
 	*listen.Port
-	listen  config.Listen
-	proxy   *proxy.Proxy // nil: the programs inherit its sockets
-	holders int          // launches that have a part of it
-	mending atomic.Int32 // under way, or waiting for their turn
+	listen  config.Listen // as of the newest revision
+	proxy   *proxy.Proxy  // nil: the programs inherit its sockets
+	holders atomic.Int32  // launches that have a part of it
+	mending atomic.Int32  // under way, or waiting for their turn
 }
 
 // ports are those of one gateway.
@@ -48,7 +48,7 @@ type ports struct {
 
 // place is what makes a listen of one revision that of another, too.
 func place(l config.Listen) config.Listen {
-	return config.Listen{Name: l.Name, Address: l.Address, Mode: l.Mode, ProxyProtocol: l.ProxyProtocol, Park: l.Park}
+	return config.Listen{Name: l.Name, Address: l.Address, Mode: l.Mode}
 }
 
 // openAll opens what a revision listens on and nobody has opened yet. It goes on
@@ -61,8 +61,14 @@ func (p *ports) openAll(gateway string, listens []config.Listen) error {
 	defer cancel()
 	var errs []error
 	for _, l := range listens {
-		if _, err := p.get(ctx, l); err != nil {
+		opened, err := p.get(ctx, l)
+		if err != nil {
 			errs = append(errs, err)
+			continue
+		}
+		opened.listen = l
+		if opened.proxy != nil {
+			opened.proxy.SetPark(l.Park)
 		}
 	}
 	return errors.Join(errs...)
@@ -76,14 +82,8 @@ func (p *ports) hold(ctx context.Context, l config.Listen) (*port, error) {
 	if err != nil {
 		return nil, err
 	}
-	held.holders++
+	held.holders.Add(1)
 	return held, nil
-}
-
-func (p *ports) release(held *port) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	held.holders--
 }
 
 func (p *ports) get(ctx context.Context, l config.Listen) (*port, error) {
@@ -118,7 +118,7 @@ func (p *ports) makeRoom(l config.Listen) error {
 		if other.listen.Address != l.Address {
 			continue
 		}
-		if other.holders > 0 {
+		if other.holders.Load() > 0 {
 			return fmt.Errorf("listen %s on %s: a launch still has it as listen %s in mode %s: stop the gateway first",
 				l.Name, l.Address, other.listen.Name, other.listen.Mode)
 		}
@@ -182,7 +182,7 @@ func (p *ports) prune(wanted []config.Listen) error {
 	var errs []error
 	p.open = slices.DeleteFunc(p.open, func(o *port) bool {
 		same := func(l config.Listen) bool { return place(l) == place(o.listen) }
-		if o.holders > 0 || slices.ContainsFunc(wanted, same) {
+		if o.holders.Load() > 0 || slices.ContainsFunc(wanted, same) {
 			return false
 		}
 		errs = append(errs, o.close())

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -160,4 +162,42 @@ func TestBareInherits(t *testing.T) {
 	must(t, s.Kill(t.Context(), one.n))
 	s.answers(0, "launch 2 http")
 	s.prepare() // and never started
+}
+
+// Another revision may want another header, and longer patience, at the same address.
+func TestHeaderOfTheRevision(t *testing.T) {
+	b := fakeBench(t)
+	g := b.proxied("port", "127.0.0.1:0", "127.0.0.1:0")
+	s := b.site(g)
+	one := s.serving()
+	s.answers(0, "launch 1 behind")
+	s.g.Listen = slices.Clone(g.Listen)
+	s.g.Listen[0].ProxyProtocol, s.g.Listen[0].Park = true, time.Millisecond
+	must(t, s.Define("other", s.g))
+	s.b.next++
+	_, err := s.Prepare(t.Context(), s.b.next, "other")
+	must(t, err)
+	two := s.b.next
+	t.Cleanup(func() { must(t, s.Clean(context.Background(), two)) })
+	must(t, s.Start(t.Context(), two))
+	if !b.out.wait(s.Info(two).ID, "ready") {
+		t.Fatal("it does not serve")
+	}
+	s.answers(0, "launch 1 behind")
+	must(t, s.Switch(two, 100))
+	response, err := s.get(0, "/") // the program takes the header for a bad request
+	must(t, err)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusBadRequest {
+		t.Errorf("status %d with a PROXY header", response.StatusCode)
+	}
+	must(t, s.Switch(one.n, 100))
+	s.answers(0, "launch 1 behind")
+	must(t, s.Switch(one.n, 0))
+	response, err = s.get(0, "/")
+	must(t, err)
+	_ = response.Body.Close()
+	if response.StatusCode != http.StatusServiceUnavailable {
+		t.Errorf("status %d after a short park", response.StatusCode)
+	}
 }

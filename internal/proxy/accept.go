@@ -36,7 +36,7 @@ func (p *Proxy) add(client stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.accepted++
-	c := &conn{p: p, client: client, until: time.Now().Add(p.options.Park)}
+	c := &conn{p: p, client: client, until: time.Now().Add(p.park)}
 	c.steered = p.claim(client.RemoteAddr())
 	p.conns[c] = struct{}{}
 	c.begin()

@@ -4,12 +4,14 @@ import (
 	"context"
 	"math/rand/v2"
 	"net"
+	"time"
 )
 
 // launch is one that can be dialled, or was until its last connection ends.
 type launch struct {
 	n      int
 	dial   Dial
+	header bool            // it wants a PROXY header
 	count  int             // connections
 	down   bool            // the last dial failed
 	scout  *conn           // while down: the one that tries again
@@ -19,8 +21,18 @@ type launch struct {
 
 func (l *launch) renew() { l.ctx, l.cancel = context.WithCancel(context.Background()) }
 
-// Add makes launch n one that can be dialled.
-func (p *Proxy) Add(n int, dial Dial) {
+// SetPark takes the place of Options.Park, for connections that begin to wait from now on.
+func (p *Proxy) SetPark(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.park = d
+}
+
+// Add makes launch n one that can be dialled, with a PROXY header as Options say.
+func (p *Proxy) Add(n int, dial Dial) { p.AddAs(n, dial, p.options.ProxyProtocol) }
+
+// AddAs is Add for a launch that has a say of its own in the PROXY header.
+func (p *Proxy) AddAs(n int, dial Dial, header bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.launches[n]
@@ -29,7 +41,7 @@ func (p *Proxy) Add(n int, dial Dial) {
 		p.launches[n] = l
 		l.renew()
 	}
-	l.dial, l.down, l.scout = dial, false, nil
+	l.dial, l.header, l.down, l.scout = dial, header, false, nil
 	if p.life != live {
 		l.cancel()
 	}

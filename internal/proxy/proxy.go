@@ -118,6 +118,7 @@ type Proxy struct {
 	accepted   int64
 	refused    int64
 	rescued    int64
+	park       time.Duration // as of Options, or of SetPark since
 }
 
 // listener is what *net.TCPListener and *net.UnixListener have.
@@ -156,6 +157,7 @@ func build(l net.Listener, o Options) *Proxy {
 	return &Proxy{
 		listener: l.(listener),
 		options:  o,
+		park:     o.Park,
 		buffers:  sync.Pool{New: func() any { return new(buffer) }},
 		room:     make(chan struct{}, 1),
 

@@ -24,7 +24,7 @@ func (c *conn) rescue() bool {
 	c.backend.Close()
 	c.backend, c.phase, c.gone = nil, waiting, false
 	c.up.end, c.down.end = going, going
-	c.until, c.again = time.Now().Add(c.p.options.Park), time.Time{}
+	c.until, c.again = time.Now().Add(c.p.park), time.Time{}
 	c.arm()
 	c.begin()
 	return true

@@ -69,9 +69,12 @@ func (c *conn) connect(l *launch) error {
 
 // dial returns a backend that has its PROXY header, if it wants one, and nothing else yet.
 func (c *conn) dial(l *launch) (stream, error) {
+	c.p.mu.Lock()
+	dial, header := l.dial, l.header
+	c.p.mu.Unlock()
 	ctx, cancel := c.dialContext(l)
 	defer cancel()
-	conn, err := l.dial(ctx)
+	conn, err := dial(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +83,7 @@ func (c *conn) dial(l *launch) (stream, error) {
 		conn.Close()
 		return nil, fmt.Errorf("relay to a %T: it cannot be half-closed", conn)
 	}
-	if err := c.greet(backend); err != nil {
+	if err := c.greet(backend, header); err != nil {
 		backend.Close()
 		return nil, err
 	}
@@ -105,8 +108,8 @@ func (c *conn) dialContext(l *launch) (context.Context, context.CancelFunc) {
 
 // greet writes the PROXY header. The buffer of a new socket has room for it, so that
 // it goes out whole, in one segment, as the specification wants.
-func (c *conn) greet(backend net.Conn) error {
-	if !c.p.options.ProxyProtocol {
+func (c *conn) greet(backend net.Conn, header bool) error {
+	if !header {
 		return nil
 	}
 	_, err := backend.Write(proxyHeader(c.client.RemoteAddr(), c.client.LocalAddr(), c.steered != nil))
