@@ -201,3 +201,11 @@ func TestHeaderOfTheRevision(t *testing.T) {
 		t.Errorf("status %d after a short park", response.StatusCode)
 	}
 }
+
+// What a container makes in the directory of its socket goes with it.
+func suiteProxyClosed(t *testing.T, b *bench) {
+	g := b.gateway("mkdir -p /run/web/in/side && chown 33 /run/web/in /run/web/in/side && chmod 0 /run/web/in/side /run/web/in && echo ready; sleep 1000")
+	g.Listen = b.proxied("", "127.0.0.1:0", "unix:/run/web/http.sock").Listen
+	b.site(g).ready().clean()
+	b.nothingLeft(t)
+}

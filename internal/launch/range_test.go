@@ -44,6 +44,9 @@ func rangeSuite(t *testing.T, name, path string) {
 			"refused":          suiteRangeRefused,
 			"program missing":  suiteMissingProgram,
 			"clean, never ran": suiteCleanCreated,
+			"inherit":          suiteInherit,
+			"proxy":            suiteProxySocket,
+			"proxy, closed":    suiteProxyClosed,
 		} {
 			t.Run(strings.ReplaceAll(stage, " ", "/")+"/"+name, func(t *testing.T) { test(t, open(t)) })
 		}

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 
@@ -157,5 +158,6 @@ func changeOf(news staging.News) string {
 // removeRoot removes what was staged, with whatever the container made of it.
 func (la *launch) removeRoot(ctx context.Context) error {
 	defer la.host.children.hold()() // the helper's process has no name among them
-	return bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{IDs: la.ids, Helper: Helper})
+	return errors.Join(la.removeSockets(ctx),
+		bundle.Remove(ctx, la.host.Dirs.Rootfs(), la.id, bundle.RemoveOptions{IDs: la.ids, Helper: Helper}))
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -71,23 +72,34 @@ func freePort(host string) (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), l.Close()
 }
 
-// socketDir makes the directory that the container sees as dir, or finds it. It
-// is container root's alone: whoever may write there answers for the gateway.
+// socketDir makes the directory that the container sees as dir, or finds it. It is
+// container root's alone: whoever may write there answers for the gateway. It lies
+// beside the staged tree: what the container fills there is the same disk, and what
+// it makes of it is removed in the same way.
 func (la *launch) socketDir(dir string) (string, error) {
 	for _, t := range la.targets {
 		if t.dir == dir {
 			return t.host, nil
 		}
 	}
-	host := filepath.Join(la.dir, "listen"+strconv.Itoa(len(la.targets)))
+	host := filepath.Join(la.host.Dirs.Rootfs(), la.id+".listen"+strconv.Itoa(len(la.targets)))
 	if err := os.Mkdir(host, 0o700); err != nil {
 		return "", fmt.Errorf("create directory for a socket: %w", err)
 	}
 	uid, gid := la.host.ids()
 	if err := os.Lchown(host, uid, gid); err != nil {
-		return "", fmt.Errorf("create directory for a socket: %w", err)
+		return "", fmt.Errorf("create directory for a socket: %w", errors.Join(err, os.Remove(host)))
 	}
 	return host, nil
+}
+
+// removeSockets removes the directories of the sockets.
+func (la *launch) removeSockets(ctx context.Context) error {
+	var errs []error
+	for _, m := range la.socketMounts() {
+		errs = append(errs, bundle.Remove(ctx, la.host.Dirs.Rootfs(), filepath.Base(m.Source), bundle.RemoveOptions{IDs: la.ids, Helper: Helper}))
+	}
+	return errors.Join(errs...)
 }
 
 // dial connects to the program. The container owns the directory: what is there

@@ -27,7 +27,7 @@ type CreateOptions struct {
 	Stdout, Stderr *os.File
 
 	// ExtraFiles get the descriptors 3, 4, 5… in the container. The caller puts
-	// LISTEN_FDS and the like into the spec.
+	// LISTEN_FDS and the like into the spec. With Within there are six at most.
 	ExtraFiles []*os.File
 
 	// Within is the pid of a process in a user namespace that the runtime is to
@@ -153,6 +153,9 @@ func (r *Runtime) check(id string, o CreateOptions) error {
 	}
 	if o.Stdout == nil || o.Stderr == nil {
 		return errors.New("stdout and stderr must be files")
+	}
+	if o.Within != 0 && 3+len(o.ExtraFiles) > programWithin {
+		return fmt.Errorf("%d extra files are too many, in a user namespace that was made before: %d can be passed", len(o.ExtraFiles), programWithin-3)
 	}
 	if 3+len(o.ExtraFiles) > r.program.fd {
 		return fmt.Errorf("%d extra files are too many", len(o.ExtraFiles))

@@ -235,6 +235,7 @@ func TestRefusedOptions(t *testing.T) {
 		"relative bundle":  func(o *CreateOptions, _ *string) { o.Bundle = "here" },
 		"relative dir":     func(o *CreateOptions, _ *string) { o.Dir = "." },
 		"no output":        func(o *CreateOptions, _ *string) { o.Stderr = nil },
+		"too many within":  func(o *CreateOptions, _ *string) { o.Within, o.ExtraFiles = 1, make([]*os.File, 7) },
 		"too many files":   func(o *CreateOptions, _ *string) { o.ExtraFiles = make([]*os.File, b.program.fd) },
 		"id of an option":  func(_ *CreateOptions, id *string) { *id = "--force" },
 		"id with a parent": func(_ *CreateOptions, id *string) { *id = "../up" },

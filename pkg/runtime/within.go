@@ -17,14 +17,18 @@ import (
 // another user namespace.
 const withinName = "within"
 
+// programWithin is the runtime's binary in that program: the last descriptor that
+// the language of sh(1) can name everywhere.
+const programWithin = 9
+
 // writeWithin writes the program that starts the runtime in the user namespace
 // of the process pid, and returns its path. A Go program has too many threads to
 // join one itself (setns(2)). The runtime's binary is opened before: from within
 // the namespace this process's /proc/PID/fd is closed to it.
 func (r *Runtime) writeWithin(dir string, pid int) (string, error) {
 	path := filepath.Join(dir, withinName)
-	text := fmt.Sprintf("#!/bin/sh\nexec 9<%s || exit 1\nexec nsenter --user=/proc/%d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/9 \"$@\"\n",
-		fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.program.fd), pid)
+	text := fmt.Sprintf("#!/bin/sh\nexec %[1]d<%[2]s || exit 1\nexec nsenter --user=/proc/%[3]d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/%[1]d \"$@\"\n",
+		programWithin, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.program.fd), pid)
 	// No fork while it is open for writing: a child that has not come to its
 	// execve yet would have it open as well, and ours would fail (ETXTBSY).
 	syscall.ForkLock.RLock()
