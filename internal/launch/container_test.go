@@ -39,6 +39,7 @@ func containerSuite(t *testing.T, open opener) {
 		"exec probe, no filter": suiteExecProbeBadFilter,
 		"exec probe that hangs": suiteExecProbeHangs,
 		"leaks":                 suiteLeaks,
+		"another image, probed": suiteImageIsProbed,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -24,6 +24,7 @@ func proxySuite(t *testing.T, open opener) {
 		"proxy to a link":            suiteProxyLink,
 		"proxy, and nothing listens": suiteProxyDeaf,
 		"proxy to two sockets":       suiteProxyTwo,
+		"another image, proxy":       suiteImageBehindProxy,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

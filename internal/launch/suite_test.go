@@ -64,6 +64,11 @@ func suite(t *testing.T, open opener) {
 		"clean beside a prepare":     suiteCleanBesidePrepare,
 		"calls for unknown launches": suiteUnknown,
 		"crash":                      suiteCrash,
+		"another image":              suiteImage,
+		"another image, end missed":  suiteImageMissesTheEnd,
+		"another image of created":   suiteImageOfCreated,
+		"another image of leftovers": suiteImageOfLeftover,
+		"no other image":             suiteContinue,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -29,6 +29,7 @@ func trafficSuite(t *testing.T, open opener) {
 		"take over":              suiteTakeOver,
 		"frozen standby":         suiteFrozenStandby,
 		"crash under a listener": suiteCrashListening,
+		"another image inherits": suiteImageInherits,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
