@@ -216,7 +216,7 @@ func checkMounts(check func(bool, string), plan Plan, h host, mounts []specs.Mou
 	fixed := []string{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys"}
 	if plan.Overlay != nil {
 		fixed = append([]string{"/"}, fixed...)
-		check(len(mounts) > 0 && mounts[0].Type == "overlay" && cmp.Equal(mounts[0].Options, []string{"nosuid", "nodev", "userxattr",
+		check(len(mounts) > 0 && mounts[0].Type == "overlay" && cmp.Equal(mounts[0].Options, []string{"nosuid", "nodev", "userxattr", "volatile",
 			`lowerdir=/var/lib/o\,v\:e/lower`, `upperdir=/var/lib/o\,v\:e/upper`, `workdir=/var/lib/o\,v\:e/work`}), "overlay")
 	}
 	for i, m := range mounts {

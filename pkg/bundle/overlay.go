@@ -144,9 +144,13 @@ const maxMountOption = 255
 //
 // userxattr: the overlay keeps its marks in user.overlay.* attributes, since
 // root of a user namespace may set no trusted.* ones.
+//
+// volatile (Linux 5.10): nothing of what goes with its launch need reach a disk.
+// Without it the kernel writes the file system of upper back, journal and all, when
+// the last process ends, and tells of that end only afterwards.
 func (o Overlay) mount() specs.Mount {
 	return specs.Mount{Destination: "/", Type: "overlay", Source: "overlay", Options: []string{
-		"nosuid", "nodev", "userxattr",
+		"nosuid", "nodev", "userxattr", "volatile",
 		"lowerdir=" + escape(o.Link), "upperdir=" + escape(o.Upper), "workdir=" + escape(o.Work),
 	}}
 }
