@@ -22,6 +22,7 @@ func (la *launch) clean(ctx context.Context) error {
 	}
 	la.host.children.drop(la)
 	la.releasePorts()
+	la.mendLeft()
 	la.closeEnds()
 	errs := []error{
 		bundle.ScrubConfig(la.dir),

@@ -125,8 +125,17 @@ func (la *launch) releasePorts() {
 			h.proxy.Remove(la.n)
 		}
 		h.holders.Add(-1)
-		la.ports.mend(h.port)
+		la.left = append(la.left, h.port)
 	}
+}
+
+// mendLeft has a look at what the program may have done to the slots that it had.
+// Not as they are released: who takes over would have to share the processors.
+func (la *launch) mendLeft() {
+	for _, port := range la.left {
+		la.ports.mend(port)
+	}
+	la.left = nil
 }
 
 // mendPorts has a look at what the program may have done to its slots.

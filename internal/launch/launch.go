@@ -32,6 +32,7 @@ type launch struct {
 	ports  *ports // of the gateway
 	held   atomic.Pointer[[]*holding]
 	adding sync.Mutex // to proxies
+	left   []*port    // what it had, and may have done something to
 
 	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
 

@@ -113,9 +113,7 @@ func (l *loop) turn(in input) bool {
 	for _, a := range actions {
 		l.steer(a)
 	}
-	for _, a := range actions {
-		l.call(a)
-	}
+	l.carry(actions)
 	l.publish(actions)
 	finished := false
 	for _, a := range actions {

@@ -54,6 +54,36 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
+// What clears the last launch away waits until the next one goes on, but not for one that hangs.
+func TestTakeOverComesBeforeCleaning(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		time.Sleep(time.Minute)
+		release := make(chan struct{})
+		f.set("thaw", func(context.Context, int) error { <-release; return nil })
+		f.exit(1, supervisor.Exit{Code: 1})
+		synctest.Wait()
+		if f.count("thaw 2") != 1 || f.count("clean 1") != 0 {
+			t.Errorf("cleaned before the thaw: %d thaws, %d cleans", f.count("thaw 2"), f.count("clean 1"))
+		}
+		close(release)
+		synctest.Wait()
+		if f.count("clean 1") != 1 {
+			t.Error("not cleaned after it")
+		}
+		time.Sleep(time.Minute)
+		hangs := make(chan struct{})
+		f.set("thaw", func(context.Context, int) error { <-hangs; return nil })
+		f.exit(2, supervisor.Exit{Code: 1})
+		time.Sleep(time.Second)
+		if f.count("clean 2") != 1 {
+			t.Error("not cleaned beside a thaw that hangs")
+		}
+		close(hangs)
+	})
+}
+
 // A day of checks and renewals, of which the serving launch knows nothing.
 func TestStandbyForADay(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
