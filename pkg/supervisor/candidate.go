@@ -30,6 +30,7 @@ func (m *machine) deployDue(now time.Time) {
 // switchOver makes the new launch the one that serves; the old one drains.
 func (m *machine) switchOver(now time.Time) {
 	d, old := m.doing, m.current
+	m.confirm(now) // not before: a deploy that comes to nothing leaves the trial of what serves as it is
 	m.trial = &trial{previous: m.revision, policy: m.policy}
 	m.revision, m.policy = d.Revision, d.Policy
 	m.become(m.candidate)

@@ -32,9 +32,9 @@ func (m *machine) deploy(now time.Time, in askDeploy) {
 		return
 	}
 	m.supersede(now)
-	m.confirm(now)
 	m.rolledBack, m.rolledBackAt = nil, time.Time{}
 	if m.goal != toRun {
+		m.confirm(now)
 		m.revision, m.policy, m.trial = d.Revision, d.Policy, nil
 		m.answer(in.who, nil)
 		return
@@ -82,12 +82,15 @@ func (m *machine) bring(now time.Time) {
 }
 
 // deployInPlace ends what runs; the new revision follows, and until it has been ready once the old one may come back.
-// Of two in a row, of which the first was never ready, the one before both comes back.
+// Of two in a row, of which the first was never ready or does not last, the one before both comes back.
 func (m *machine) deployInPlace(now time.Time) {
+	if m.phase == Ready {
+		m.confirm(now)
+	}
 	if m.trial == nil {
 		m.trial = &trial{previous: m.revision, policy: m.policy}
 	}
-	m.trial.failures = 0
+	m.trial.tested, m.trial.until, m.trial.failures = false, time.Time{}, 0
 	m.revision, m.policy = m.doing.Revision, m.doing.Policy
 	m.standing = standing{}
 	m.clear(now)

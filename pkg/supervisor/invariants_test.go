@@ -69,8 +69,8 @@ func (w *model) rolesFit() {
 	if l := m.candidate; l != nil && (m.goal != toRun || m.doing == nil || !m.doing.beside || l.revision != m.doing.Revision) {
 		w.failf("launch %d is deployed by nobody", l.n)
 	}
-	if d := m.doing; d != nil && d.beside && m.trial != nil {
-		w.failf("%s is on trial while %s is deployed", m.revision, d.Revision)
+	if d := m.doing; d != nil && d.beside && m.trial != nil && !m.trial.tested {
+		w.failf("%s was never ready, and %s is deployed beside it", m.revision, d.Revision)
 	}
 	if l := m.current; l != nil && l.coming() && l.revision != m.revision {
 		w.failf("launch %d of %s is current, the revision is %s", l.n, l.revision, m.revision)

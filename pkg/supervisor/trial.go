@@ -73,13 +73,17 @@ func (m *machine) unfit(l *launch) bool {
 	return !t.tested || t.failures >= loopAfter || errors.Is(l.cause, ErrPermanent)
 }
 
-// rollBack brings the revision before back. What came of the new one is history.
+// rollBack brings the revision before back. What came of the new one is history. A deploy that is on its way beside it
+// goes on.
 func (m *machine) rollBack(now time.Time, cause error) {
 	m.revision, m.policy = m.trial.previous, m.trial.policy
-	m.trial, m.doing, m.history, m.standing = nil, nil, history{}, standing{}
+	m.trial, m.history, m.standing = nil, history{}, standing{}
 	m.rolledBack, m.rolledBackAt = cause, now
 	m.emit(now, Event{Kind: RolledBack, Launch: m.last, Revision: m.revision, Cause: cause})
-	m.tellDeploy(fmt.Errorf("%w: %w", ErrRolledBack, cause))
+	if m.doing == nil || !m.doing.beside {
+		m.doing = nil
+		m.tellDeploy(fmt.Errorf("%w: %w", ErrRolledBack, cause))
+	}
 	m.dismiss(now)
 	m.begin(now)
 }
