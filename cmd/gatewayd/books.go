@@ -48,8 +48,14 @@ func (d *daemon) learn(entry gateway) {
 func noteDeploy(h *revisions.History, e supervisor.Event, n int) {
 	switch e.Kind {
 	case supervisor.DeploySwitched:
+		before, _ := h.Serving()
 		h.Serve(n)
 		h.Settle(n, revisions.Served, "")
+		if !e.Next.IsZero() {
+			h.Try(before.Number, e.Next)
+		}
+	case supervisor.DeployConfirmed:
+		h.Confirm()
 	case supervisor.DeployFailed:
 		h.Settle(n, outcome(e.Cause), text(e.Cause))
 	case supervisor.RolledBack:

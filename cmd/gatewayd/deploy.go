@@ -120,10 +120,12 @@ func (d *daemon) deployable(name string) (gateway, error) {
 	return entry, nil
 }
 
-// deliver is bring, and tells how it went.
+// deliver is bring, and tells how it went. What it tells is written down before:
+// a gatewayd that is killed the next moment is followed by one that knows of it.
 func (d *daemon) deliver(ctx context.Context, entry gateway, c change) (control.Deployed, error) {
 	before, _ := entry.history.Serving()
 	revision, err := d.bring(ctx, entry, c)
+	d.save(entry)
 	if err != nil {
 		return control.Deployed{}, d.explain(entry, revision, err)
 	}

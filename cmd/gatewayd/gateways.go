@@ -119,6 +119,8 @@ func (d *daemon) add(file config.Gateway) error {
 	entry := gateway{file: file, launcher: launch.NewLauncher(d.host), history: history}
 	entry.defined = newDefined(entry.launcher)
 	revision, g := d.first(entry)
+	trial, done := d.trial(entry)
+	defer done()
 	release, _ := entry.defined.add(revision, g) // what it says is the cause of the first launch's end
 	defer release()
 	d.gateways.put(entry)
@@ -126,6 +128,7 @@ func (d *daemon) add(file config.Gateway) error {
 	err = d.supervisor.Add(supervisor.Gateway{
 		Name: file.Name, Revision: revision, Policy: d.policy(g),
 		Launcher: entry.launcher, Prober: entry.launcher, Traffic: entry.launcher, Stopped: stopped,
+		Trial: trial,
 	})
 	if err != nil {
 		d.gateways.remove(file.Name)
@@ -150,6 +153,24 @@ func (d *daemon) first(entry gateway) (revision string, g config.Gateway) {
 	n := entry.history.Add(why, entry.file, entry.file)
 	entry.history.Serve(n)
 	return number(n), entry.file
+}
+
+// trial is what the first revision has still to prove itself against, since a
+// gatewayd before this one; nil: nothing. done is to be called when the
+// supervisor has the gateway.
+func (d *daemon) trial(entry gateway) (trial *supervisor.Trial, done func()) {
+	before, until, ok := entry.history.Trial()
+	if !ok {
+		return nil, func() {}
+	}
+	g, err := before.Gateway(entry.file)
+	if err != nil {
+		d.log.Warn(fmt.Sprintf("%s could not be rolled back to revision %d", entry.file.Name, before.Number), event("history-lost"),
+			zap.String("gateway", entry.file.Name), zap.Error(err))
+		return nil, func() {}
+	}
+	release, _ := entry.defined.add(number(before.Number), g) // its listeners may be had when it is needed
+	return &supervisor.Trial{Previous: number(before.Number), Policy: d.policy(g), Until: until}, release
 }
 
 // number is a revision as the supervisor and the launcher know it.

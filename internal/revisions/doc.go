@@ -6,6 +6,7 @@
 //	n := h.Add("deploy", g, file)        // on its way
 //	h.Serve(n)                           // it is what serves
 //	h.Settle(n, revisions.Served, "")    // and it was ready; or what else became of it
+//	h.Try(previous, until)               // it is provisional, until Confirm or another Serve
 //	err = h.Save()
 //
 // # What holds over a restart of gatewayd

@@ -33,6 +33,13 @@ type kept struct {
 	Last      int        `json:"last"`    // the highest number that was ever given
 	Serving   int        `json:"serving"` // the revision that serves, or is to; 0: none yet
 	Revisions []Revision `json:"revisions"`
+	Trial     *Trial     `json:"trial,omitempty"` // of the one that serves; nil: it is confirmed
+}
+
+// Trial says what the revision that serves gives way to if it does not last.
+type Trial struct {
+	Previous int       `json:"previous"`
+	Until    time.Time `json:"until"` // then it is confirmed
 }
 
 // Add notes that g is on its way, where the file says file, and returns its
@@ -60,7 +67,35 @@ func (h *History) Serve(number int) {
 	if r == nil || h.kept.Serving == number {
 		return
 	}
-	h.kept.Serving, h.changed = number, true
+	h.kept.Serving, h.kept.Trial, h.changed = number, nil, true
+}
+
+// Try notes that the revision that serves is provisional.
+func (h *History) Try(previous int, until time.Time) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.kept.Trial, h.changed = &Trial{previous, until.UTC()}, true
+}
+
+// Confirm notes that the revision that serves stays.
+func (h *History) Confirm() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.kept.Trial != nil {
+		h.kept.Trial, h.changed = nil, true
+	}
+}
+
+// Trial returns the revision that comes back if the one that serves does not
+// last; false: it is confirmed, or that one is not kept.
+func (h *History) Trial() (previous Revision, until time.Time, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.kept.Trial == nil {
+		return Revision{}, time.Time{}, false
+	}
+	previous, ok = value(h.find(h.kept.Trial.Previous))
+	return previous, h.kept.Trial.Until, ok
 }
 
 // Settle notes what became of a revision.

@@ -62,6 +62,30 @@ func resumes(t *testing.T, h *History, file config.Gateway, number int, rootfs s
 	}
 }
 
+// What is provisional stays so over a restart, until it is confirmed or another
+// one serves.
+func TestTrialHoldsOverARestart(t *testing.T) {
+	one, two := table("/one"), table("/two")
+	h := open(t, t.TempDir())
+	first := served(h, "start", one, one)
+	until := time.Now().Add(time.Hour)
+	served(h, "deploy", two, one)
+	h.Try(first, until)
+	h = again(t, h)
+	if previous, at, ok := h.Trial(); !ok || previous.Number != first || !at.Equal(until) {
+		t.Fatalf("trial: %+v until %v, %v", previous, at, ok)
+	}
+	h.Confirm()
+	if _, _, ok := again(t, h).Trial(); ok {
+		t.Error("it is confirmed, and still on trial")
+	}
+	h.Try(first, until)
+	served(h, "deploy", one, one)
+	if _, _, ok := again(t, h).Trial(); ok {
+		t.Error("another one serves, and is on the trial of the one before")
+	}
+}
+
 func TestWhatHoldsOverARestart(t *testing.T) {
 	one, two, other := table("/one"), table("/two"), table("/one")
 	other.Stop.Timeout = time.Second

@@ -1,6 +1,9 @@
 package supervisor
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // Gateway is one workload to keep alive.
 type Gateway struct {
@@ -12,7 +15,15 @@ type Gateway struct {
 	Traffic    Traffic // nil: no listeners of ours
 	Stopped    bool    // an operator's stop holds: nothing is launched until Start
 	NextLaunch int     // number of the first launch; 0: 1
+	Trial      *Trial  // Revision is provisional since an earlier run of the program; nil: it is not
 	Resume     *State  // of Suspend: go on with it, by a Launcher that is an Adopter. Revision, Policy, Stopped and NextLaunch are its own
+}
+
+// Trial is what a revision that may still be rolled back must prove itself against.
+type Trial struct {
+	Previous string // the revision that comes back if it does not last
+	Policy   Policy // of that one
+	Until    time.Time
 }
 
 func (g Gateway) check() error {
@@ -24,6 +35,9 @@ func (g Gateway) check() error {
 	}
 	if g.Resume != nil {
 		return errors.Join(g.Resume.Check(), g.checkPolicy(g.Resume.Policy))
+	}
+	if g.Trial != nil {
+		return errors.Join(g.checkPolicy(g.Trial.Policy), g.checkPolicy(g.Policy))
 	}
 	return g.checkPolicy(g.Policy)
 }

@@ -64,6 +64,9 @@ func newMachine(now time.Time, g Gateway, random func() float64) *machine {
 		name: g.Name, revision: g.Revision, policy: g.Policy.withDefaults(), random: random, steers: g.Traffic != nil,
 		goal: toStop, next: max(g.NextLaunch, 1), settled: g.Stopped,
 	}
+	if t := g.Trial; t != nil {
+		m.trial = &trial{previous: t.Previous, policy: t.Policy.withDefaults(), tested: true, until: t.Until}
+	}
 	phase := Starting
 	if g.Stopped {
 		phase = Stopped

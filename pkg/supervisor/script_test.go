@@ -107,6 +107,9 @@ func (s *script) create(words []string) {
 	g := Gateway{Name: "web", Revision: "a"}
 	for _, word := range words {
 		switch {
+		case strings.HasPrefix(word, "trial="):
+			previous, until, _ := strings.Cut(strings.TrimPrefix(word, "trial="), ",")
+			g.Trial = &Trial{Previous: previous, Until: s.now.Add(s.duration(until))}
 		case word == "traffic":
 			g.Traffic = &noTraffic{}
 		case word == "stopped":

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -141,6 +142,30 @@ func TestDeployIsRolledBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.mustRun("two")
+}
+
+// What is provisional stays so over the death of gatewayd: a crash loop after it
+// still brings the revision before back.
+func TestTrialOutlivesGatewayd(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "dp-trial")
+	i.configure(listening)
+	i.mustStart()
+	i.must("deploy", "web", "--rootfs", i.version("two"))
+	i.must("deploy", "web", "--rootfs", i.version("three"))
+	i.dies()
+	i.mustRun("three")
+	for range 3 {
+		now := i.awaitReady("web")
+		if err := syscall.Kill(now.Pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+		i.awaitLaunch("web", now.Launch)
+	}
+	i.mustRun("two")
+	if all := i.history(); all[1].State != "serving" || all[2].State != "rolled back" {
+		t.Errorf("history: %+v", all)
+	}
 }
 
 // What was deployed holds over a restart until the file changes, and a rollback
