@@ -2,6 +2,7 @@ package launch
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -125,7 +126,7 @@ func wait(fd int, events int16) error {
 	for {
 		n, err := unix.Poll(fds, 10_000)
 		switch {
-		case err == unix.EINTR:
+		case errors.Is(err, unix.EINTR):
 		case n == 0:
 			return unix.ETIMEDOUT
 		default:
@@ -135,7 +136,7 @@ func wait(fd int, events int16) error {
 }
 
 func pending(err error) error {
-	if err == unix.EINPROGRESS {
+	if errors.Is(err, unix.EINPROGRESS) {
 		return nil
 	}
 	return err

@@ -61,7 +61,7 @@ func SocketName(packed string) (name string, ok bool) {
 func (p *ports) suspend(ctx context.Context, pack Pack) ([]portState, error) {
 	var states []portState
 	for _, o := range p.all() {
-		s := portState{Listen: o.listen, Port: o.State()}
+		s := portState{Listen: p.newest(o), Port: o.State()}
 		sockets, err := o.Files()
 		if err != nil {
 			return nil, err
@@ -140,7 +140,7 @@ func (p *ports) restorePort(ctx context.Context, s portState, given Given) error
 	if err != nil {
 		return err
 	}
-	made := &port{Port: opened, listen: s.Listen}
+	made := &port{Port: opened, listen: s.Listen, newest: s.Listen}
 	if s.Proxy != nil {
 		if made.proxy, err = p.restoreProxy(opened, s, given); err != nil {
 			return errors.Join(err, opened.Close())

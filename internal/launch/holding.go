@@ -33,15 +33,15 @@ func (la *launch) takePorts(ctx context.Context) error {
 		}
 		h := &holding{port: port}
 		held = append(held, h)
-		if err := la.take1(ctx, h); err != nil {
+		if err := la.takePart(ctx, h); err != nil {
 			return fmt.Errorf("listen %s: %w", l.Name, err)
 		}
 	}
 	return nil
 }
 
-// take1 gets what is the launch's own.
-func (la *launch) take1(ctx context.Context, h *holding) (err error) {
+// takePart gets what is the launch's own.
+func (la *launch) takePart(ctx context.Context, h *holding) (err error) {
 	if h.proxy == nil {
 		h.slot, err = h.Take(ctx)
 		return err

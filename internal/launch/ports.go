@@ -28,7 +28,8 @@ const proxied = "proxy"
 // first launch to after its last.
 type port struct {
 	*listen.Port
-	listen  config.Listen // as of the newest revision
+	listen  config.Listen // of whoever was first: of others, name, address and mode are the same
+	newest  config.Listen // of the newest revision, with the lock of ports
 	proxy   *proxy.Proxy  // nil: the programs inherit its sockets
 	holders atomic.Int32  // launches that have a part of it
 	mending atomic.Int32  // under way, or waiting for their turn
@@ -56,7 +57,9 @@ func place(l config.Listen) config.Listen {
 func (p *ports) openAll(gateway string, listens []config.Listen) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.gateway = gateway
+	if p.gateway == "" { // it is read without the lock, by what ports log
+		p.gateway = gateway
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
 	var errs []error
@@ -66,7 +69,7 @@ func (p *ports) openAll(gateway string, listens []config.Listen) error {
 			errs = append(errs, err)
 			continue
 		}
-		opened.listen = l
+		opened.newest = l
 		if opened.proxy != nil {
 			opened.proxy.SetPark(l.Park)
 		}
@@ -111,6 +114,12 @@ func (p *ports) at(l config.Listen) *port {
 	return nil
 }
 
+func (p *ports) newest(o *port) config.Listen {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return o.newest
+}
+
 // makeRoom closes what another revision has at the same address in another way,
 // when no launch needs it any more.
 func (p *ports) makeRoom(l config.Listen) error {
@@ -129,7 +138,7 @@ func (p *ports) makeRoom(l config.Listen) error {
 }
 
 func (p *ports) make(ctx context.Context, l config.Listen) (*port, error) {
-	made := &port{listen: l}
+	made := &port{listen: l, newest: l}
 	opened, err := listen.Open(ctx, p.options(l))
 	if err != nil {
 		return nil, err
@@ -203,7 +212,7 @@ func (p *port) close() error {
 	if p.proxy != nil {
 		errs = append(errs, p.proxy.Close())
 	}
-	if err := errors.Join(append(errs, p.Port.Close())...); err != nil {
+	if err := errors.Join(append(errs, p.Close())...); err != nil {
 		return fmt.Errorf("close listen %s on %s: %w", p.listen.Name, p.listen.Address, err)
 	}
 	return nil

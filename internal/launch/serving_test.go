@@ -62,8 +62,8 @@ func onlyThese(passed int) error {
 		if fd >= 3+passed || fd >= 3 && !strings.HasPrefix(link, "socket:") {
 			return fmt.Errorf("descriptor %d is %s", fd, link)
 		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); fd >= 3 && (err != nil || flags&unix.O_NONBLOCK == 0) {
-			return fmt.Errorf("flags of descriptor %d: %#x, %v: it blocks", fd, flags, err)
+		if flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0); fd >= 3 && flags&unix.O_NONBLOCK == 0 {
+			return fmt.Errorf("flags of descriptor %d: %#x: it blocks", fd, flags)
 		}
 	}
 	return nil

@@ -223,3 +223,12 @@ func TestIDs(t *testing.T) {
 		}
 	}
 }
+
+// What lies beside the tree of a launch goes with it.
+func TestSweepOfSockets(t *testing.T) {
+	b := fakeBench(t)
+	must(t, os.MkdirAll(filepath.Join(b.Dirs.Rootfs(), "web-1-abcdefghij.listen0", "in", "side"), 0o700))
+	_, err := b.Sweep(t.Context())
+	must(t, err)
+	b.noFiles(t)
+}
