@@ -20,7 +20,7 @@ func (d *daemon) describeTraffic(g *control.Gateway, entry gateway, s supervisor
 		g.Deploy = &control.Deploy{Revision: p.Revision, Launch: p.Launch, Stage: string(p.Stage), Canary: p.Canary, Until: p.Until}
 	}
 	for _, l := range s.Draining {
-		g.Draining = append(g.Draining, control.Drain{Launch: l.Launch, InFlight: l.InFlight, Until: l.Until})
+		g.Draining = append(g.Draining, control.Drain{Launch: l.Launch, InFlight: l.InFlight, Asked: l.Asked, Until: l.Until})
 	}
 	if l := s.Drained; l.Launch > 0 {
 		g.Drained = &control.Drained{Launch: l.Launch, Cut: l.Cut, At: l.At}
@@ -59,13 +59,13 @@ func (d *daemon) describeStandby(entry gateway, s supervisor.Status) *control.St
 	if s.Standby == nil {
 		return nil
 	}
-	wanted := entry.defined.get(s.Revision).Standby.Mode
+	wanted := entry.defined.get(s.Revision)
 	described := &control.Standby{
-		Kind: wanted, Launch: s.Standby.Launch, State: s.Standby.State, Since: s.Standby.Since,
+		Kind: wanted.Standby.Mode, Why: d.notWarm(wanted), Launch: s.Standby.Launch, State: s.Standby.State, Since: s.Standby.Since,
 		Error: text(s.Standby.Err), Next: s.Standby.Next,
 	}
-	if wanted == string(supervisor.WarmStandby) && d.host.Cgroup == nil {
-		described.Kind, described.Why = string(supervisor.CreatedStandby), notWarm
+	if described.Why != "" {
+		described.Kind = string(supervisor.CreatedStandby)
 	}
 	return described
 }

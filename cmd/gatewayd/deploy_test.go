@@ -76,6 +76,30 @@ func TestWarmStandbyWithoutCgroup(t *testing.T) {
 	}
 }
 
+// What accepts from a socket that all launches share must not be frozen.
+func TestWarmStandbyOnASharedSocket(t *testing.T) {
+	d := testDaemon(t)
+	d.host.Cgroup = new(runtime.Cgroup)
+	g := config.Gateway{Name: "web", Standby: config.Standby{Mode: "warm"}}
+	for _, test := range []struct {
+		listen config.Listen
+		want   supervisor.StandbyMode
+	}{
+		{config.Listen{Name: "http", Address: "unix:/run/web.sock", Mode: "inherit"}, supervisor.CreatedStandby},
+		{config.Listen{Name: "http", Address: "systemd:web", Mode: "inherit"}, supervisor.CreatedStandby},
+		{config.Listen{Name: "http", Address: "unix:/run/web.sock", Mode: "proxy"}, supervisor.WarmStandby},
+		{config.Listen{Name: "http", Address: "127.0.0.1:1", Mode: "inherit"}, supervisor.WarmStandby},
+	} {
+		g.Listen = []config.Listen{test.listen}
+		if got := d.policy(g).Standby.Mode; got != test.want {
+			t.Errorf("%+v: the standby is %s, want %s", test.listen, got, test.want)
+		}
+		if why := d.notWarm(g); (why == "") != (test.want == supervisor.WarmStandby) {
+			t.Errorf("%+v: status says %q", test.listen, why)
+		}
+	}
+}
+
 func TestCanaryWantsTwoLaunches(t *testing.T) {
 	listening := config.Gateway{Listen: []config.Listen{{Name: "http", Address: "127.0.0.1:1", Mode: "inherit"}}}
 	for _, test := range []struct {

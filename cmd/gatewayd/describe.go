@@ -19,7 +19,7 @@ func describe(e supervisor.Event) (zapcore.Level, string) {
 	case supervisor.LaunchPreparing:
 		return zapcore.DebugLevel, launch + " is prepared"
 	case supervisor.LaunchCreated:
-		return zapcore.DebugLevel, launch + " is created, " + took
+		return zapcore.DebugLevel, launch + " is created after " + took
 	case supervisor.LaunchStarted:
 		return zapcore.InfoLevel, launch + " is started"
 	case supervisor.LaunchReady:
@@ -61,7 +61,7 @@ func describeTraffic(e supervisor.Event) (zapcore.Level, string) {
 	case supervisor.StandbyLost:
 		return lost(e), launch + " stands by no longer"
 	case supervisor.TookOver:
-		return zapcore.InfoLevel, launch + " has taken over, " + e.After.String()
+		return zapcore.InfoLevel, launch + " has taken over after " + took
 	case supervisor.DeployStarted:
 		return zapcore.InfoLevel, revision + " is deployed"
 	case supervisor.DeployCanary:

@@ -38,18 +38,31 @@ func (d *daemon) policy(c config.Gateway) supervisor.Policy {
 	}
 }
 
-// standby is what waits to take over. A warm one has to be frozen, which takes a
-// cgroup of version 2.
+// standby is what waits to take over.
 func (d *daemon) standby(c config.Gateway) supervisor.StandbyPolicy {
 	mode := supervisor.StandbyMode(c.Standby.Mode)
-	if mode == supervisor.WarmStandby && d.host.Cgroup == nil {
+	if why := d.notWarm(c); why != "" {
 		mode = supervisor.CreatedStandby
-		d.log.Warn(c.Name+": "+notWarm, event("standby-created"), zap.String("gateway", c.Name))
+		d.log.Warn(c.Name+": "+why, event("standby-created"), zap.String("gateway", c.Name))
 	}
 	return supervisor.StandbyPolicy{Mode: mode, Check: c.Standby.Check, MaxAge: c.Standby.MaxAge}
 }
 
-const notWarm = "the standby is only created, not warm: to freeze one takes a cgroup of version 2, which is not delegated here"
+// notWarm says why a standby that is to be warm is only created. A warm one has to
+// be frozen, and must have accepted nothing by then: its clients would freeze with it.
+func (d *daemon) notWarm(c config.Gateway) string {
+	if c.Standby.Mode != string(supervisor.WarmStandby) {
+		return ""
+	}
+	if d.host.Cgroup == nil {
+		return "the standby is only created, not warm: to freeze one takes a cgroup of version 2, which is not delegated here"
+	}
+	entry, _ := d.gateways.get(c.Name)
+	if shared := entry.launcher.Shared(c); shared != "" {
+		return "the standby is only created, not warm: all launches accept from the one socket of listen " + shared + ", and clients that a warm one accepts would freeze with it"
+	}
+	return ""
+}
 
 // probeTimeout: a gateway that reports its own readiness is waited for, not
 // asked, so that one probe lasts as long as the start may.

@@ -6,7 +6,7 @@ import "strings"
 // two launches apart, sockets that they share, a standby that shares data.
 func (g Gateway) Advice() []string {
 	var advice []string
-	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseShared, adviseFixedPort, adviseMounts} {
+	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts} {
 		if text := judge(g); text != "" {
 			advice = append(advice, text)
 		}
@@ -37,10 +37,28 @@ func adviseNotify(g Gateway) string {
 		"standby: warm with the probe notify: READY=1 comes once, so a check of the standby learns only that it is still there; ask host and port of a listen")
 }
 
+// adviseConnect: what is denied to keep the listener from being a way out, a probe
+// may need.
+func adviseConnect(g Gateway) string {
+	if !g.wayOut() || g.Isolation.AllowConnect {
+		return ""
+	}
+	const instead = `; want host and port of the listen, or mode = "proxy" with to = "unix:/PATH", where nothing is denied, ` +
+		"or isolation.allow_connect = true, which gives the host's network back"
+	switch g.Ready.Probe.Kind {
+	case ProbeNotify:
+		return `ready.probe: notify with network = "none" and an inherited listen: the program may not connect(2), also to NOTIFY_SOCKET, ` +
+			"so one that connects to send READY=1, as most libraries do, is never ready" + instead
+	case ProbeExec:
+		return `ready.probe: with network = "none" and an inherited listen no program inside may connect(2), so one that asks the gateway by a socket always fails` + instead
+	}
+	return ""
+}
+
 func adviseShared(g Gateway) string {
 	var shared []string
 	for _, l := range g.Listen {
-		if l.shared() {
+		if l.Shared() {
 			shared = append(shared, l.Name+" ("+printable(l.Address)+")")
 		}
 	}
@@ -49,6 +67,7 @@ func adviseShared(g Gateway) string {
 	}
 	return "listen: all launches accept from the one socket of " + strings.Join(shared, ", ") +
 		": a new launch takes connections before it is known to work, an old one until it ends, and canary has no effect; " +
+		when(g.Standby.Mode == "warm", "the standby is created, not warm, since clients that it accepts would freeze with it; ") +
 		`an address IP:PORT or mode = "proxy" has none of this`
 }
 

@@ -23,9 +23,9 @@ func (l Listen) fixedPort() bool {
 	return ok && at.Port() != 0
 }
 
-// shared tells whether the launches accept from one socket: the kernel steers
+// Shared tells whether the launches accept from one socket: the kernel steers
 // between TCP sockets only, of which gatewayd makes one for each launch.
-func (l Listen) shared() bool {
+func (l Listen) Shared() bool {
 	return l.Mode == inherit && (strings.HasPrefix(l.Address, unixPrefix) || strings.HasPrefix(l.Address, systemdPrefix))
 }
 

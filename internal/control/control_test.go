@@ -223,7 +223,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"},
 		Stage: "s", StageReason: "r", Digest: "d", IDs: "i", SourceChanged: "c",
 		Listens: []Port{{"n", "a", "m", "k", "w", "e", 1, 2, 3, 4, 5, 6}}, Standby: &Standby{"k", "w", 1, "s", noon, "e", noon},
-		Deploy: &Deploy{"r", 1, "s", 2, noon}, Draining: []Drain{{1, 2, noon}}, Drained: &Drained{1, 2, noon},
+		Deploy: &Deploy{"r", 1, "s", 2, noon}, Draining: []Drain{{1, 2, true, noon}}, Drained: &Drained{1, 2, noon},
 		Override: "o", Provisional: noon, Previous: "p", RolledBack: "r", RolledBackAt: noon}
 	if v := reflect.ValueOf(all); true {
 		for i := range v.NumField() {
@@ -242,7 +242,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 		`"listens":[{"name":"n","address":"a","mode":"m","kind":"k","why":"w","error":"e","slot":1,"waiting":2,"in_flight":3,"rescued":4,"accepted":5,"refused":6}],` +
 		`"standby":{"kind":"k","why":"w","launch":1,"state":"s","since":"2026-11-23T12:00:00Z","error":"e","next":"2026-11-23T12:00:00Z"},` +
 		`"deploy":{"revision":"r","launch":1,"stage":"s","canary":2,"until":"2026-11-23T12:00:00Z"},` +
-		`"draining":[{"launch":1,"in_flight":2,"until":"2026-11-23T12:00:00Z"}],"drained":{"launch":1,"cut":2,"at":"2026-11-23T12:00:00Z"},` +
+		`"draining":[{"launch":1,"in_flight":2,"asked":true,"until":"2026-11-23T12:00:00Z"}],"drained":{"launch":1,"cut":2,"at":"2026-11-23T12:00:00Z"},` +
 		`"override":"o","provisional_until":"2026-11-23T12:00:00Z","previous":"p","rolled_back":"r","rolled_back_at":"2026-11-23T12:00:00Z"}],"leftovers":["l"]}`
 	if string(got) != want {
 		t.Errorf("report:\n%s\nwant:\n%s", got, want)

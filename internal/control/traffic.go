@@ -46,6 +46,7 @@ type Deploy struct {
 type Drain struct {
 	Launch   int       `json:"launch"`
 	InFlight int       `json:"in_flight"` // connections; -1: not known
+	Asked    bool      `json:"asked"`     // to end: its drain is over
 	Until    time.Time `json:"until,omitzero"`
 }
 
@@ -72,6 +73,9 @@ func DescribeDeploy(d Deploy, now time.Time) string {
 
 // DescribeDrain says in words how far a drain is.
 func DescribeDrain(d Drain, now time.Time) string {
+	if d.Asked {
+		return fmt.Sprintf("launch %d is asked to end, %s in flight, killed in %s", d.Launch, connections(d.InFlight), since(now, d.Until))
+	}
 	return fmt.Sprintf("launch %d drains, %s in flight, %s left", d.Launch, connections(d.InFlight), since(now, d.Until))
 }
 
@@ -133,15 +137,19 @@ func describePort(l Port) string {
 	return line
 }
 
+// standbyNext is what comes at Standby.Next. In other states that is when a call
+// has to be answered, which is no news.
+var standbyNext = map[string]string{"absent": "the next one", "created": "renewed", "frozen": "checked or renewed"}
+
 func describeStandby(s Standby, now time.Time) string {
-	line, next := "standby: "+printable(s.Kind), ", looked at again in "
+	line := "standby: " + printable(s.Kind)
 	if s.Launch > 0 {
 		line += fmt.Sprintf(", launch %d %s for %s", s.Launch, printable(s.State), since(s.Since, now))
 	} else {
-		line, next = line+", none at the moment", ", the next one in "
+		line += ", none at the moment"
 	}
-	if !s.Next.IsZero() {
-		line += next + since(now, s.Next)
+	if next := standbyNext[s.State]; next != "" && !s.Next.IsZero() {
+		line += ", " + next + " in " + since(now, s.Next)
 	}
 	if s.Error != "" {
 		line += "; the last one was lost: " + printable(s.Error)

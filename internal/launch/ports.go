@@ -163,7 +163,7 @@ func (p *ports) options(l config.Listen) listen.Options {
 }
 
 func (p *ports) proxyOptions(l config.Listen) proxy.Options {
-	return proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tell("proxy", l)}
+	return proxy.Options{Park: l.Park, ProxyProtocol: l.ProxyProtocol, Log: p.tell("proxy", l), Debug: p.note("proxy", l)}
 }
 
 func (p *ports) fields(event string, l config.Listen) []zap.Field {
@@ -181,6 +181,13 @@ func (p *ports) tellRescued(l config.Listen) func(n int) {
 func (p *ports) tell(event string, l config.Listen) func(string, error) {
 	return func(message string, err error) {
 		p.host.log().Warn(fmt.Sprintf("%s listen %s: %s", p.gateway, l.Name, message), append(p.fields(event, l), zap.Error(err))...)
+	}
+}
+
+// note is tell for what is no news.
+func (p *ports) note(event string, l config.Listen) func(string, error) {
+	return func(message string, err error) {
+		p.host.log().Debug(fmt.Sprintf("%s listen %s: %s", p.gateway, l.Name, message), append(p.fields(event, l), zap.Error(err))...)
 	}
 }
 

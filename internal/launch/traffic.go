@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -49,6 +50,25 @@ func (l *Launcher) InFlight(_ context.Context, n int) (int, error) {
 		total += count
 	}
 	return total, nil
+}
+
+// Shared names a listen of g from whose one socket all launches accept; "": there is
+// none. Beside those that g itself says this of, it is one for which the kernel
+// gives no slots.
+func (l *Launcher) Shared(g config.Gateway) string {
+	for _, wanted := range g.Listen {
+		if wanted.Shared() || l != nil && l.ports.shared(wanted) {
+			return wanted.Name
+		}
+	}
+	return ""
+}
+
+func (p *ports) shared(l config.Listen) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	o := p.at(l)
+	return o != nil && o.proxy == nil && o.Kind() == listen.Shared
 }
 
 // ListenInfo is what status tells of a port.

@@ -13,6 +13,7 @@ type launch struct {
 	dial   Dial
 	header bool            // it wants a PROXY header
 	count  int             // connections
+	met    bool            // it could be dialled once
 	down   bool            // the last dial failed
 	scout  *conn           // while down: the one that tries again
 	ctx    context.Context // of its dials
@@ -154,23 +155,31 @@ func (p *Proxy) unassign(c *conn) {
 }
 
 // failed notes that c could not dial l, and makes c the one that tries on if there is none.
-func (p *Proxy) failed(c *conn, l *launch) (first bool) {
+// It returns whom to tell of it; nil: nobody.
+func (p *Proxy) failed(c *conn, l *launch) (tell func(string, error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.unassign(c)
 	if p.life != live || l.ctx.Err() != nil {
-		return false // it was us who ended the dial
+		return nil // it was us who ended the dial
 	}
-	first = !l.down
+	switch {
+	case l.down:
+	case l.met:
+		tell = p.options.Log
+	default:
+		tell = p.options.Debug
+	}
 	l.down = true
 	if l.scout == nil && c.steered == nil {
 		l.scout, c.scouts = c, l
 	}
-	return first
+	return tell
 }
 
 // answered notes that l can be dialled. Call with the lock held.
 func (p *Proxy) answered(l *launch) {
+	l.met = true
 	if l.down {
 		l.down, l.scout = false, nil
 		p.wake()

@@ -50,6 +50,31 @@ func TestParkedUntilTheProgramListens(t *testing.T) {
 	clients.Wait()
 }
 
+// A program that does not listen yet is no news. One that did, and does no more, is.
+func TestToldOnlyOfAProgramThatListened(t *testing.T) {
+	var told, noted atomic.Int64
+	count := func(n *atomic.Int64) func(string, error) { return func(string, error) { n.Add(1) } }
+	path := filepath.Join(t.TempDir(), "later")
+	p := serve(t, "tcp", Options{Park: limit, Log: count(&told), Debug: count(&noted)})
+	p.Add(1, dialer(&net.UnixAddr{Name: path, Net: "unix"}))
+	p.Switch(1, 100)
+	early := p.client(t)
+	eventually(t, "a dial has failed", func() bool { return noted.Load() == 1 })
+	if n := told.Load(); n != 0 {
+		t.Errorf("told %d times of a program that does not listen yet", n)
+	}
+	b := start(t, "unix", says("one"))
+	if err := os.Rename(b.Addr().String(), path); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, early, "a", "one a")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	p.client(t)
+	eventually(t, "told", func() bool { return told.Load() == 1 && noted.Load() == 1 })
+}
+
 // Of many that wait for a program, one knocks; when it goes, another one does.
 func TestOneKnocksForAll(t *testing.T) {
 	var dials atomic.Int64

@@ -76,6 +76,7 @@ type Options struct {
 	ProxyProtocol bool          // a PROXY v2 header goes before what the client sends
 	Max           int           // connections at a time; 0: a fifth of RLIMIT_NOFILE, which leaves Suspend its copies
 	Log           func(message string, err error)
+	Debug         func(message string, err error) // what is no news: a program that does not listen yet
 }
 
 // Dial connects to the program of a launch, and gives up when ctx ends. The connection
@@ -153,6 +154,9 @@ func build(l net.Listener, o Options) *Proxy {
 	}
 	if o.Log == nil {
 		o.Log = func(string, error) {}
+	}
+	if o.Debug == nil {
+		o.Debug = func(string, error) {}
 	}
 	return &Proxy{
 		listener: l.(listener),

@@ -46,8 +46,8 @@ func (c *conn) serve() {
 func (c *conn) connect(l *launch) error {
 	backend, err := c.dial(l)
 	if err != nil {
-		if c.p.failed(c, l) {
-			c.p.options.Log(fmt.Sprintf("dial launch %d: its connections wait", l.n), err)
+		if tell := c.p.failed(c, l); tell != nil {
+			tell(fmt.Sprintf("dial launch %d: its connections wait", l.n), err)
 		}
 		return err
 	}

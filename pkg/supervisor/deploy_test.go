@@ -17,6 +17,27 @@ func (w world) deploy(revision string, p supervisor.Policy, until supervisor.Dep
 	})
 }
 
+// A launch whose drain is over drains no more.
+func TestDrainIsOver(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		f.inFlight(3)
+		w.serving(f, warm())
+		f.set("signal", func(ctx context.Context, _ int) error { <-ctx.Done(); return ctx.Err() })
+		if _, err := w.deploy("b", warm(), supervisor.Switched); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(29 * time.Second)
+		if s := w.status("web"); len(s.Draining) != 1 || s.Draining[0].Asked {
+			t.Errorf("within the drain: %+v", s.Draining)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if s := w.status("web"); len(s.Draining) != 1 || !s.Draining[0].Asked {
+			t.Errorf("after the drain: %+v", s.Draining)
+		}
+	})
+}
+
 func TestDeployIsProved(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
 		f := newFake()

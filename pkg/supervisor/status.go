@@ -78,6 +78,7 @@ const (
 type DrainStatus struct {
 	Launch   int
 	InFlight int       // -1: not known
+	Asked    bool      // to end: its drain is over
 	Until    time.Time // when it is asked to end in any case, or killed when it has been asked
 }
 
@@ -187,7 +188,7 @@ func (m *machine) drainStatus() []DrainStatus {
 	var list []DrainStatus
 	for _, l := range m.launches {
 		if l.count.drained && !l.leaving() {
-			list = append(list, DrainStatus{Launch: l.n, InFlight: l.count.last, Until: l.deadline})
+			list = append(list, DrainStatus{Launch: l.n, InFlight: l.count.last, Asked: l.state != draining, Until: l.deadline})
 		}
 	}
 	return list
