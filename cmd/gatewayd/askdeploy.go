@@ -7,11 +7,11 @@ import (
 	"io"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/control"
 )
 
@@ -67,9 +67,9 @@ func deployRequest(rootfs, bundle, canary string, canaryFor time.Duration) (cont
 		return request, fmt.Errorf("--for %s: want a duration of its own, such as 1m", canaryFor)
 	}
 	if canary != "" {
-		share, err := strconv.Atoi(strings.TrimSuffix(canary, "%"))
-		if err != nil || share < 0 || share > 99 {
-			return request, fmt.Errorf("--canary %s: want 0%% to 99%%", canary)
+		share, err := config.ParsePercent(canary)
+		if err != nil {
+			return request, fmt.Errorf("--canary: %w", err)
 		}
 		request.Canary = &share
 	}

@@ -25,13 +25,13 @@ func TestDeployRequest(t *testing.T) {
 	if err != nil || r.Rootfs != here+"/v2" || r.Bundle != "" || *r.Canary != 10 || time.Duration(r.CanaryFor) != time.Minute {
 		t.Errorf("%+v, %v", r, err)
 	}
-	if r, err := deployRequest("", "/b", "0", 0); err != nil || r.Bundle != "/b" || *r.Canary != 0 {
+	if r, err := deployRequest("", "/b", "0%", 0); err != nil || r.Bundle != "/b" || *r.Canary != 0 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if r, err := deployRequest("", "", "", 0); err != nil || r != (control.DeployRequest{}) {
 		t.Errorf("%+v, %v", r, err)
 	}
-	for _, canary := range []string{"100%", "-1%", "much", "%", "1.5%"} {
+	for _, canary := range []string{"100%", "-1%", "much", "%", "1.5%", "+5%", "5"} {
 		if _, err := deployRequest("", "", canary, 0); err == nil {
 			t.Errorf("a canary of %s is taken", canary)
 		}

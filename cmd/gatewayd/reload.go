@@ -144,7 +144,7 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 // the same.
 func (d *daemon) removeGateway(ctx context.Context, entry gateway) error {
 	name := entry.file.Name
-	err := errors.Join(d.supervisor.Remove(ctx, name), entry.launcher.Close(), entry.history.Save())
+	err := errors.Join(d.supervisor.Remove(ctx, name), entry.launcher.Close(), entry.history.Remove())
 	if err != nil {
 		err = fmt.Errorf("remove gateway %s: %w", name, err)
 	}

@@ -82,6 +82,9 @@ func isObject(text json.RawMessage) bool { return len(text) > 0 && text[0] == '{
 func (h *History) Save() error {
 	h.saving.Lock()
 	defer h.saving.Unlock()
+	if h.removed {
+		return nil
+	}
 	h.mu.Lock()
 	h.kept.Format = format
 	text, err := json.MarshalIndent(h.kept, "", " ")
@@ -96,6 +99,18 @@ func (h *History) Save() error {
 		h.changed = true // the next Save tries again
 		h.mu.Unlock()
 		return fmt.Errorf("keep history %s: %w", h.path, err)
+	}
+	return nil
+}
+
+// Remove deletes the file, and nothing is written any more: another gateway of
+// this name begins anew, and does not run what was deployed to this one.
+func (h *History) Remove() error {
+	h.saving.Lock()
+	defer h.saving.Unlock()
+	h.removed = true
+	if err := os.Remove(h.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove history: %w", err)
 	}
 	return nil
 }

@@ -19,8 +19,9 @@ const maxText = 1000
 // History is that of one gateway. Its methods may be called from any goroutine;
 // all but Save only work in memory.
 type History struct {
-	path   string
-	saving sync.Mutex // one Save at a time, so that an older state never replaces a newer one
+	path    string
+	saving  sync.Mutex // one Save at a time, so that an older state never replaces a newer one
+	removed bool       // nothing is written any more
 
 	mu      sync.Mutex
 	kept    kept

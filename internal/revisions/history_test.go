@@ -86,6 +86,21 @@ func TestTrialHoldsOverARestart(t *testing.T) {
 	}
 }
 
+// A gateway that is removed takes its history with it.
+func TestRemove(t *testing.T) {
+	one := table("/one")
+	h := open(t, t.TempDir())
+	served(h, "deploy", table("/two"), one)
+	h = again(t, h)
+	for range 2 {
+		if err := h.Remove(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Add("late", one, one)
+	resumes(t, h, one, 0, "/one")
+}
+
 func TestWhatHoldsOverARestart(t *testing.T) {
 	one, two, other := table("/one"), table("/two"), table("/one")
 	other.Stop.Timeout = time.Second
