@@ -46,7 +46,12 @@ func (s *Supervisor) hold(loops []*loop) (map[string]State, bool) {
 		if !l.post(h) {
 			continue // it has ended
 		}
-		state := <-h.held
+		var state *State
+		select {
+		case state = <-h.held:
+		case <-l.done: // it ended with the question in its inbox
+			continue
+		}
 		if state == nil {
 			close(goOn)
 			return nil, false

@@ -201,6 +201,26 @@ func TestSuspendWaits(t *testing.T) {
 	})
 }
 
+// One that is removed meanwhile is waited for, and then is in no state.
+func TestSuspendBesideARemoval(t *testing.T) {
+	for range 20 { // chance decides whether the question still reaches the loop that has ended
+		bubble(t, func(t *testing.T, w world) {
+			f := newFake()
+			f.set("clean", func(context.Context, int) error { time.Sleep(3 * time.Second); return nil })
+			w.add("web", f, probing())
+			w.add("calm", newFake(), probing())
+			w.wantPhase("web", supervisor.Ready)
+			go w.Remove(context.Background(), "web")
+			synctest.Wait()
+			states := w.suspend()
+			w.Continue()
+			if states["web"] != nil || states["calm"] == nil {
+				t.Errorf("states: %v", states)
+			}
+		})
+	}
+}
+
 // While a gateway is held nothing of it is asked, and the end of its program waits.
 func TestHeld(t *testing.T) {
 	bubble(t, func(t *testing.T, w world) {
