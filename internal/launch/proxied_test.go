@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gatewayd/gatewayd/internal/config"
 )
 
@@ -152,6 +154,9 @@ func (b *bench) bareServing(arguments ...string) config.Gateway {
 }
 
 func TestBareInherits(t *testing.T) {
+	stray, err := unix.FcntlInt(1, unix.F_DUPFD, 100) // as whoever starts gatewayd may leave one open
+	must(t, err)
+	defer func() { must(t, unix.Close(stray)) }()
 	b := bareBench(t)
 	g := b.bareServing("inherit", "")
 	g.Listen = b.inheriting("", "127.0.0.1:0", "[::1]:0").Listen
