@@ -81,7 +81,7 @@ func (d *daemon) summary() systemd.Summary { return systemd.Summarize(d.states()
 
 // announceAgain ends for systemd what the earlier image has begun by RELOADING=1.
 func (d *daemon) announceAgain() {
-	d.announced = true
+	d.announced, d.taking = true, nil // what was handed over is in use, or of none
 	debug.SetGCPercent(gcPercent)
 	_ = d.notifier.Ready(d.summary().Status)
 	d.confirming.Go(d.confirmOverlays)
