@@ -55,12 +55,12 @@ func (d *daemon) regain() error {
 	if err != nil {
 		return err
 	}
-	if d.lock, err = dirs.Regain(d.taking.File(fileLock)); err != nil {
-		return err
-	}
 	self, err := os.Executable()
 	if err != nil {
 		return fmt.Errorf("find own binary: %w", err)
+	}
+	if d.lock, err = dirs.Regain(d.taking.File(fileLock)); err != nil {
+		return err
 	}
 	d.openHost(dirs, cgroup, self, listen.NewSockets(d.taking.sockets()))
 	d.host.RestoreOverlays(d.taking.Overlays)

@@ -53,4 +53,10 @@
 // An inherited listener is a socket of the host's network. What it could be abused
 // for is taken out of the seccomp profile (filter.go, and seccomp.Deny): steering
 // always, and with network = "none" all that connects.
+//
+// # Another image of gatewayd
+//
+// Suspend holds the launches of a gateway and packs what another image of this
+// process needs of them, Resume goes on there, and nothing of a container is touched
+// (handover.go). What was not handed over is swept.
 package launch

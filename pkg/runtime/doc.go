@@ -54,6 +54,11 @@
 // Nobody may call wait4(-1) or ignore SIGCHLD in a program that uses this
 // package. What a subreaper inherits and nobody owns is for ReapOrphans.
 //
+// # Another image of this process
+//
+// After execve(2) the children are still ours. Binary.File and Regain take the copy
+// of the runtime program along, Adopt and LeafOf what was made of a container.
+//
 // # Cgroups
 //
 // Only cgroup v2, and only one that was delegated: see Delegated. On a machine

@@ -97,6 +97,14 @@
 // context is cancelled; should it succeed nevertheless, its container is killed and cleaned. While Start is at work
 // the launch is killed. A ready program gets the signal and its time. A second Stop, or Hurry, kills at once.
 //
+// # Another image of the program
+//
+// A program that executes a newer version of itself keeps its children, and can have them go on: Suspend waits until
+// no call is out and each launch is where it may stay, holds all loops and returns a State of each gateway, which is
+// JSON; Gateway.Resume begins where it was, with a Launcher that is an Adopter. Numbers, history, phases and causes go
+// on, and what was left of each deadline. Who waited for a request is not in it. Continue lets the held ones go on, if
+// there is no other image after all.
+//
 // # What hangs
 //
 // Every call to a Launcher or Prober, and InFlight, runs in a goroutine of its own with a deadline, and its answer comes back with
