@@ -45,13 +45,15 @@ func (p *Proxy) Close() error {
 // listener as well. What was accepted goes on.
 func (p *Proxy) Hold() {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.held = true
+	accepting := p.accepting
 	_ = p.listener.SetDeadline(past) // one that is closed accepts nothing either
+	p.mu.Unlock()
 	select {
 	case p.room <- struct{}{}: // accept may wait for room
 	default:
 	}
+	<-accepting // a connection that comes before it has noticed would still be taken
 }
 
 // spawn runs f, and leaves when it returns. Call with the lock held.
@@ -100,7 +102,9 @@ func (p *Proxy) start() {
 		c.arm()
 		c.begin()
 	}
-	p.spawn(p.accept)
+	accepting := make(chan struct{})
+	p.accepting = accepting
+	p.spawn(func() { defer close(accepting); p.accept() })
 }
 
 // halt makes everything stop where it is. Call with the lock held.

@@ -105,6 +105,7 @@ type Proxy struct {
 	mu         sync.Mutex
 	life       life
 	held       bool          // accepts no more, see Hold
+	accepting  chan struct{} // closed when accept has returned
 	stop       chan struct{} // closed: the accept loop ends
 	goroutines int           // that run
 	calm       chan struct{} // closed when none does; nil: nobody asks
