@@ -86,10 +86,12 @@ func (h *Host) left() ([]string, error) {
 	return slices.Compact(names), errors.Join(errs...)
 }
 
-// owedTo is the launch whose removal was cut short or could not end: the name
-// was taken from the tree by then, and all else of the launch is to go, too.
+// owedTo is the launch that a name belongs to: also that of a directory beside
+// its root, and that of a tree whose removal was cut short or could not end. The
+// name was taken from the tree by then, and all else of the launch is to go, too.
 func owedTo(name string) string {
-	if id, aside := strings.CutPrefix(name, bundle.RemovingPrefix); aside && isID(id) {
+	id := strings.TrimPrefix(name, bundle.RemovingPrefix)
+	if id, _, _ = strings.Cut(id, socketDirMark); isID(id) {
 		return id
 	}
 	return name
@@ -126,11 +128,31 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf, h
 	if leaf != nil {
 		errs = append(errs, leaf.Remove(ctx))
 	}
-	errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), id, how))
+	trees, err := h.treesOf(id)
+	errs = append(errs, err)
+	for _, tree := range trees {
+		errs = append(errs, bundle.Remove(ctx, h.Dirs.Rootfs(), tree, how))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}
 	return bundle.Remove(ctx, h.Dirs.Launches(), id, bundle.RemoveOptions{})
+}
+
+// treesOf are the names of a launch's root and of the directories beside it, as
+// they were before a removal began.
+func (h *Host) treesOf(id string) ([]string, error) {
+	entries, err := os.ReadDir(h.Dirs.Rootfs())
+	trees := []string{id}
+	for _, entry := range entries {
+		if name := strings.TrimPrefix(entry.Name(), bundle.RemovingPrefix); name != id && owedTo(name) == id {
+			trees = append(trees, name)
+		}
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	return trees, err
 }
 
 // scrubLeft writes in a directory alone, and never where a symbolic link leads.

@@ -227,8 +227,17 @@ func TestIDs(t *testing.T) {
 // What lies beside the tree of a launch goes with it.
 func TestSweepOfSockets(t *testing.T) {
 	b := fakeBench(t)
-	must(t, os.MkdirAll(filepath.Join(b.Dirs.Rootfs(), "web-1-abcdefghij.listen0", "in", "side"), 0o700))
-	_, err := b.Sweep(t.Context())
+	inside := filepath.Join(b.Dirs.Rootfs(), "web-1-abcdefghij.listen0", "in", "side")
+	must(t, os.MkdirAll(inside, 0o700))
+	_, err := b.Sweep(t.Context(), "web-1-abcdefghij")
 	must(t, err)
+	if _, err := os.Stat(inside); err != nil {
+		t.Errorf("what belongs to a launch that lives is swept: %v", err)
+	}
+	ids, err := b.Sweep(t.Context())
+	must(t, err)
+	if !slices.Equal(ids, []string{"web-1-abcdefghij"}) {
+		t.Errorf("swept %q", ids)
+	}
 	b.noFiles(t)
 }

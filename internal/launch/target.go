@@ -72,6 +72,10 @@ func freePort(host string) (string, error) {
 	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port), l.Close()
 }
 
+// socketDirMark stands between the id of a launch and the number of a directory
+// that lies beside its root.
+const socketDirMark = ".listen"
+
 // socketDir makes the directory that the container sees as dir, or finds it. It is
 // container root's alone: whoever may write there answers for the gateway. It lies
 // beside the staged tree: what the container fills there is the same disk, and what
@@ -82,7 +86,7 @@ func (la *launch) socketDir(dir string) (string, error) {
 			return t.host, nil
 		}
 	}
-	host := filepath.Join(la.host.Dirs.Rootfs(), la.id+".listen"+strconv.Itoa(len(la.targets)))
+	host := filepath.Join(la.host.Dirs.Rootfs(), la.id+socketDirMark+strconv.Itoa(len(la.targets)))
 	if err := os.Mkdir(host, 0o700); err != nil {
 		return "", fmt.Errorf("create directory for a socket: %w", err)
 	}
