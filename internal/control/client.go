@@ -140,6 +140,9 @@ func (c *Client) explain(err error) error {
 	if errors.As(err, &u) {
 		err = u.Err // less "Get http://gatewayd/…": no such host is asked
 	}
+	if Cut(err) {
+		err = fmt.Errorf("it has ended, or become another image, and what was asked for may go on (see gatewayd status): %w", err)
+	}
 	return fmt.Errorf("ask gatewayd at %s: %w", c.path, err)
 }
 
