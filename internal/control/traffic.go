@@ -10,16 +10,17 @@ import (
 type Port struct {
 	Name     string `json:"name"`
 	Address  string `json:"address"`
-	Mode     string `json:"mode"`            // inherit or proxy
-	Kind     string `json:"kind,omitempty"`  // slots: a socket for each launch; shared: one for all
-	Why      string `json:"why,omitempty"`   // there are no slots, and what that costs
-	Error    string `json:"error,omitempty"` // why nobody listens
-	Slot     int    `json:"slot"`            // of the launch that serves; -1: none
-	Waiting  int    `json:"waiting"`         // connections that nobody has accepted yet
-	InFlight int    `json:"in_flight"`       // connections of the launch that serves; -1: not known
-	Rescued  int64  `json:"rescued"`         // connections that waited for a launch that had ended, and reached another
-	Accepted int64  `json:"accepted"`        // by the proxy, so far
-	Refused  int64  `json:"refused"`         // by the proxy, since nothing served for too long
+	Mode     string `json:"mode"`              // inherit or proxy
+	Kind     string `json:"kind,omitempty"`    // slots: a socket for each launch; shared: one for all
+	Why      string `json:"why,omitempty"`     // there are no slots, and what that costs
+	Error    string `json:"error,omitempty"`   // why nobody listens
+	Trouble  string `json:"trouble,omitempty"` // what is wrong with it, though somebody listens
+	Slot     int    `json:"slot"`              // of the launch that serves; -1: none
+	Waiting  int    `json:"waiting"`           // connections that nobody has accepted yet
+	InFlight int    `json:"in_flight"`         // connections of the launch that serves; -1: not known
+	Rescued  int64  `json:"rescued"`           // connections that waited for a launch that had ended, and reached another
+	Accepted int64  `json:"accepted"`          // by the proxy, so far
+	Refused  int64  `json:"refused"`           // by the proxy, since nothing served for too long
 }
 
 // Standby is what waits to take over.
@@ -130,6 +131,9 @@ func describePort(l Port) string {
 	}
 	if l.Refused > 0 {
 		line += fmt.Sprintf(", %d refused", l.Refused)
+	}
+	if l.Trouble != "" {
+		line += "; trouble: " + printable(l.Trouble)
 	}
 	if l.Why != "" {
 		line += "; shared: " + printable(l.Why)

@@ -50,6 +50,7 @@ var events = []struct{ name, id string }{
 	{"launch-drained", "aad360b26d594ddba41ab53aecffe0ac"},
 	{"steering-failed", "1750a7863d9d47fe9c6451edacac4a5c"},
 	{"rescued", "00691ed31ec29505d74b10cab9270700"},
+	{"listen-trouble", "3ba958d0a9384253bf810870a2741a9c"},
 	{"steering", "ca57e4c92a21021e8239826a040ac388"},
 	{"proxy", "8198fa02748ca2d6c33a152828471d3b"},
 	{"history-lost", "56fa2ecc4457f42f542aa50bbde54a81"},

@@ -25,6 +25,7 @@ type launchState struct {
 	Notify   *probe.NotifyState   `json:"notify,omitempty"`
 	Pid      int                  `json:"pid,omitempty"` // 0: there is none, or it is reaped
 	Made     bool                 `json:"made,omitempty"`
+	Started  bool                 `json:"started,omitempty"`
 	Frozen   bool                 `json:"frozen,omitempty"`
 	Targets  []targetState        `json:"targets,omitempty"`
 	Held     []heldState          `json:"held,omitempty"`
@@ -45,7 +46,7 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 	}
 	s := launchState{
 		N: la.n, Gateway: la.gateway, ID: la.id, Leaf: la.leaf != nil, Info: *la.info.Load(),
-		Survived: la.survived.Load(), IDs: la.ids, Made: la.work != nil, Frozen: la.frozen,
+		Survived: la.survived.Load(), IDs: la.ids, Made: la.work != nil, Started: la.started, Frozen: la.frozen,
 		Targets: targetStates(la.targets), Held: la.heldStates(),
 	}
 	if la.process != nil && !la.reaped {

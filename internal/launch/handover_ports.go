@@ -59,6 +59,8 @@ func SocketName(packed string) (name string, ok bool) {
 
 // suspend stops the proxies between two bytes, and packs copies of all sockets.
 func (p *ports) suspend(ctx context.Context, pack Pack) ([]portState, error) {
+	p.looking.Lock()
+	p.paused = true
 	var states []portState
 	for _, o := range p.all() {
 		s := portState{Listen: p.newest(o), Port: o.State()}
@@ -116,11 +118,16 @@ func (p *ports) resume() {
 	}
 	_ = p.copies.close() // nobody uses them
 	p.suspended, p.copies = nil, nil
+	if p.paused {
+		p.paused = false
+		p.looking.Unlock()
+	}
 }
 
 // restore opens the ports of another image anew, with their sockets, which lie in
 // the Host's Sockets, and their connections. It goes on after an error.
 func (p *ports) restore(ctx context.Context, gateway string, states []portState, given Given) error {
+	defer p.host.checks.begin(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.gateway = gateway

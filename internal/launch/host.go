@@ -34,6 +34,7 @@ type Host struct {
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
 	Runtime func(context.Context) (*runtime.Runtime, error)
 
+	checks   checks
 	children children
 	sealed   sealedSelf
 

@@ -34,6 +34,8 @@ type launch struct {
 	adding sync.Mutex // to proxies
 	left   []*port    // what it had, and may have done something to
 
+	outdated atomic.Pointer[error] // why clients do not reach a socket that it has; nil: they do
+
 	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
 
 	id, dir  string           // dir: launches/<id>
@@ -54,6 +56,7 @@ type launch struct {
 	process  *runtime.Process // nil before there is one
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one
 	reaped   bool             // the pid of process may be another's
+	started  bool             // the program runs, or did
 	frozen   bool             // its processes may be
 	behind   bool             // proxies may connect to the program
 
@@ -121,6 +124,10 @@ func (la *launch) start(ctx context.Context) error {
 	if la.work == nil {
 		return fmt.Errorf("start launch %d of %s: it is not prepared", la.n, la.gateway.Name)
 	}
+	if cause := la.outdated.Load(); cause != nil {
+		return *cause
+	}
+	la.started = true // also when it fails: it may be
 	process, err := la.work.start(ctx)
 	if err != nil {
 		return err

@@ -43,7 +43,9 @@ const keepCleaned = 8
 
 // NewLauncher returns the Launcher of one gateway, which knows no revision yet.
 func NewLauncher(host *Host) *Launcher {
-	return &Launcher{host: host, ports: ports{host: host}, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
+	l := &Launcher{host: host, ports: ports{host: host}, revisions: make(map[string]config.Gateway), launches: make(map[int]*launch)}
+	l.ports.outdate = l.outdate
+	return l
 }
 
 // Define makes a revision of the gateway known, so that Prepare can be asked

@@ -33,16 +33,20 @@ type port struct {
 	proxy   *proxy.Proxy  // nil: the programs inherit its sockets
 	holders atomic.Int32  // launches that have a part of it
 	mending atomic.Int32  // under way, or waiting for their turn
+	trouble atomic.Pointer[string]
 }
 
 // ports are those of one gateway.
 type ports struct {
-	host *Host
+	host    *Host
+	outdate func(o *port, cause error) // launches have a socket of o that clients do not reach any more
+	looking sync.RWMutex               // held for reading by who looks at a port, for writing while suspended
 
 	mu      sync.Mutex
 	gateway string
 	open    []*port
 
+	paused    bool           // looking is held
 	suspended []*proxy.Proxy // until resume
 	copies    copies
 }
@@ -55,6 +59,7 @@ func place(l config.Listen) config.Listen {
 // openAll opens what a revision listens on and nobody has opened yet. It goes on
 // after an error.
 func (p *ports) openAll(gateway string, listens []config.Listen) error {
+	defer p.host.checks.begin(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.gateway == "" { // it is read without the lock, by what ports log
@@ -79,6 +84,7 @@ func (p *ports) openAll(gateway string, listens []config.Listen) error {
 
 // hold returns the port of a listen for a launch, which owes a release.
 func (p *ports) hold(ctx context.Context, l config.Listen) (*port, error) {
+	defer p.host.checks.begin(p)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	held, err := p.get(ctx, l)
@@ -170,13 +176,6 @@ func (p *ports) fields(event string, l config.Listen) []zap.Field {
 	return []zap.Field{zap.String("event", event), zap.String("gateway", p.gateway), zap.String("listen", l.Name), zap.String("address", l.Address)}
 }
 
-func (p *ports) tellRescued(l config.Listen) func(n int) {
-	return func(n int) {
-		p.host.log().Info(fmt.Sprintf("%s listen %s: rescued %d connections that waited for a launch that has ended", p.gateway, l.Name, n),
-			append(p.fields("rescued", l), zap.Int("count", n))...)
-	}
-}
-
 // tell logs what happens to a port by itself.
 func (p *ports) tell(event string, l config.Listen) func(string, error) {
 	return func(message string, err error) {
@@ -223,26 +222,6 @@ func (p *port) close() error {
 		return fmt.Errorf("close listen %s on %s: %w", p.listen.Name, p.listen.Address, err)
 	}
 	return nil
-}
-
-// mend repairs, beside all else, what a program may have done to its slot. One
-// that waits for its turn looks at everything that happened before.
-func (p *ports) mend(held *port) {
-	if held.proxy != nil {
-		return
-	}
-	if held.mending.Add(1) > 2 {
-		held.mending.Add(-1)
-		return
-	}
-	go func() {
-		defer held.mending.Add(-1)
-		ctx, cancel := context.WithTimeout(context.Background(), openTime)
-		defer cancel()
-		if err := held.Mend(ctx); err != nil {
-			p.host.log().Warn(fmt.Sprintf("%s listen %s: its slots cannot be repaired", p.gateway, held.listen.Name), append(p.fields("steering-failed", held.listen), zap.Error(err))...)
-		}
-	}()
 }
 
 // isUnix says whether an address or a target is a unix socket, and its path.

@@ -39,6 +39,7 @@ func realSuite(t *testing.T, name string) {
 	freezeSuite(t, open)
 	trafficSuite(t, open)
 	proxySuite(t, open)
+	checkSuite(t, open)
 	wayOutSuite(t, open)
 	hostileSuite(t, open)
 }

@@ -76,6 +76,7 @@ type ListenInfo struct {
 	Name, Address, Mode string
 	Kind                listen.Kind
 	Why                 string // why there are no slots, and what that costs
+	Trouble             string // what the last look at it has found wrong
 
 	Slot     int   // of the launch; -1: none
 	InFlight int   // connections of the launch, or of the port; -1: unknown
@@ -98,6 +99,9 @@ func (p *port) info() ListenInfo {
 	i := ListenInfo{
 		Name: p.listen.Name, Address: p.listen.Address, Mode: p.listen.Mode,
 		Kind: p.Kind(), Why: p.Why(), Slot: -1, InFlight: -1, Waiting: p.Waiting(), Rescued: p.Rescued(),
+	}
+	if trouble := p.trouble.Load(); trouble != nil {
+		i.Trouble = *trouble
 	}
 	if p.proxy != nil {
 		stats := p.proxy.Stats()

@@ -37,7 +37,7 @@
 // The order of a group is never assumed: Open, and Mend after each end of a launch and
 // each failed probe, connect to each place and look which member was there. To a program
 // that has a slot this is a connection that is over without a byte. Check is for now and
-// then, and bothers no program.
+// then, though nothing has happened, and bothers no program.
 //
 // # What programs do to their sockets
 //

@@ -97,7 +97,10 @@ func (p *Port) prepareAll() (shut bool, err error) {
 	for _, m := range p.members {
 		if !listening(m.fd) {
 			shut = true
-			p.o.Log("listening again", fmt.Errorf("socket %s of %s was shut down by a program", m.name, p.at))
+			if !p.shut { // who does it once does it at each end
+				p.o.Log("listening again", fmt.Errorf("socket %s of %s was shut down by a program", m.name, p.at))
+			}
+			p.shut = true
 		}
 		if err := m.prepare(p.o.Backlog); err != nil {
 			return shut, fmt.Errorf("mend %s: %w", p.at, err)

@@ -56,6 +56,7 @@ type Port struct {
 	aims    map[netip.AddrPort]*aimed // connections of ours on their way, by their source
 	freed   chan struct{}             // closed when a slot is given back
 	closed  bool
+	shut    bool // a program has shut a socket down, which was told
 }
 
 func newPort(o Options, at address, kind Kind, members []*member) *Port {

@@ -87,7 +87,7 @@ func unixInodes(path string, info fs.FileInfo) map[uint64]int {
 
 // ErrRenewed: the socket was lost and there is a new one, which launches that run already
 // do not have.
-var ErrRenewed = errors.New("there is a new socket, and launches that run have the old one: restart them")
+var ErrRenewed = errors.New("there is a new socket, which launches that run do not have")
 
 // mendUnix listens anew where the path has been removed, or a program has shut the socket
 // down, of which a unix socket does not recover.
@@ -129,21 +129,29 @@ func (p *Port) renewUnix() (cause, err error) {
 	return cause, nil
 }
 
-// inPlace says why clients of path do not reach fd.
+// inPlace says why clients of path do not reach fd. Only where the kernel does not tell
+// it connects, which whoever accepts sees.
 func inPlace(fd int, path string) error {
 	var st unix.Stat_t
 	if err := unix.Lstat(path, &st); err != nil {
 		return os.NewSyscallError("lstat", err)
 	}
-	if number, known := pathInode(fd); known && number != uint32(st.Ino) {
+	number, shut, known := pathInode(fd)
+	switch {
+	case !known:
+		return tryUnix(path)
+	case number != uint32(st.Ino):
 		return errors.New("another socket is in its place")
+	case shut:
+		return errors.New("a program has shut it down")
 	}
-	return tryUnix(path)
+	return nil
 }
 
-// pathInode asks the kernel for the inode of the path that fd was bound to:
-// <linux/unix_diag.h>, UNIX_DIAG_VFS.
-func pathInode(fd int) (number uint32, known bool) {
+// pathInode asks the kernel for the inode of the path that fd was bound to, which no
+// other path gets while fd is open, and whether it was shut down:
+// <linux/unix_diag.h>, UNIX_DIAG_VFS and UNIX_DIAG_SHUTDOWN.
+func pathInode(fd int) (number uint32, shut, known bool) {
 	request := message(unix.NLM_F_REQUEST, 24)
 	request[header] = unix.AF_UNIX
 	binary.NativeEndian.PutUint32(request[header+4:], ^uint32(0))        // all states
@@ -152,13 +160,13 @@ func pathInode(fd int) (number uint32, known bool) {
 	binary.NativeEndian.PutUint64(request[header+16:], ^uint64(0))       // any cookie
 	answers, err := askDiag(request)
 	if err != nil || len(answers) == 0 || len(answers[0]) < 16 {
-		return 0, false
+		return 0, false, false
 	}
-	vfs := attribute(answers[0][16:], 1)
-	if len(vfs) < 4 {
-		return 0, false
+	vfs, down := attribute(answers[0][16:], 1), attribute(answers[0][16:], 6)
+	if len(vfs) < 4 || len(down) < 1 {
+		return 0, false, false
 	}
-	return binary.NativeEndian.Uint32(vfs), true
+	return binary.NativeEndian.Uint32(vfs), down[0] != 0, true
 }
 
 // unlink removes the path of a socket of ours.
@@ -167,7 +175,7 @@ func (p *Port) unlink() error {
 	if p.at.path == "" || unix.Lstat(p.at.path, &st) != nil {
 		return nil
 	}
-	if number, known := pathInode(p.members[0].fd); !known || number != uint32(st.Ino) {
+	if number, _, known := pathInode(p.members[0].fd); !known || number != uint32(st.Ino) {
 		return nil
 	}
 	return os.Remove(p.at.path)

@@ -12,14 +12,16 @@ import (
 func (p *Proxy) accept() {
 	var delay time.Duration
 	for p.awaitRoom() {
-		c, err := p.listener.Accept()
+		l := p.accepts()
+		c, err := l.Accept()
 		switch {
 		case err == nil:
 			delay = 0
 			p.add(c.(stream))
 		case errors.Is(err, unix.ECONNABORTED):
-		case p.stopped() || errors.Is(err, net.ErrClosed):
+		case p.stopped() || errors.Is(err, net.ErrClosed) && l == p.accepts():
 			return
+		case errors.Is(err, net.ErrClosed): // Relisten has another one
 		default:
 			// EMFILE, ENFILE, ENOBUFS, ENOMEM: the connection waits in the kernel's queue.
 			if delay == 0 {
@@ -29,6 +31,28 @@ func (p *Proxy) accept() {
 			p.pause(delay)
 		}
 	}
+}
+
+func (p *Proxy) accepts() listener {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.listener
+}
+
+// Relisten accepts from l, which belongs to the Proxy from now on, and no more from the
+// listener before. What was accepted goes on.
+func (p *Proxy) Relisten(l net.Listener) {
+	p.mu.Lock()
+	before := p.listener
+	p.listener = l.(listener)
+	if p.life != live || p.held {
+		_ = p.listener.SetDeadline(past)
+	}
+	if p.life == closed {
+		before = p.listener
+	}
+	p.mu.Unlock()
+	_ = before.Close() // nobody comes by it any more
 }
 
 // add takes c in, and serves it unless the Proxy has stopped since it was accepted.

@@ -2,8 +2,11 @@ package proxy
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -156,7 +159,7 @@ func (p *Proxy) unassign(c *conn) {
 
 // failed notes that c could not dial l, and makes c the one that tries on if there is none.
 // It returns whom to tell of it; nil: nobody.
-func (p *Proxy) failed(c *conn, l *launch) (tell func(string, error)) {
+func (p *Proxy) failed(c *conn, l *launch, err error) (tell func(string, error)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.unassign(c)
@@ -165,16 +168,21 @@ func (p *Proxy) failed(c *conn, l *launch) (tell func(string, error)) {
 	}
 	switch {
 	case l.down:
-	case l.met:
-		tell = p.options.Log
-	default:
+	case !l.met && absent(err):
 		tell = p.options.Debug
+	default:
+		tell = p.options.Log
 	}
 	l.down = true
 	if l.scout == nil && c.steered == nil {
 		l.scout, c.scouts = c, l
 	}
 	return tell
+}
+
+// absent says whether nobody listens there.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // answered notes that l can be dialled. Call with the lock held.

@@ -29,9 +29,9 @@ func (p *Proxy) Close() error {
 	for _, s := range p.steered {
 		s.report(net.ErrClosed)
 	}
-	calm := p.whenCalm()
+	calm, l := p.whenCalm(), p.listener
 	p.mu.Unlock()
-	err := p.listener.Close()
+	err := l.Close()
 	<-calm
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -46,7 +46,7 @@ func (c *conn) serve() {
 func (c *conn) connect(l *launch) error {
 	backend, err := c.dial(l)
 	if err != nil {
-		if tell := c.p.failed(c, l); tell != nil {
+		if tell := c.p.failed(c, l, err); tell != nil {
 			tell(fmt.Sprintf("dial launch %d: its connections wait", l.n), err)
 		}
 		return err

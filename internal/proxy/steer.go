@@ -99,9 +99,10 @@ func sourceName(a net.Addr) string {
 
 // target is the address that clients of this machine use.
 func (p *Proxy) target() net.Addr {
-	t, ok := p.listener.Addr().(*net.TCPAddr)
+	at := p.accepts().Addr()
+	t, ok := at.(*net.TCPAddr)
 	if !ok || !t.IP.IsUnspecified() {
-		return p.listener.Addr()
+		return at
 	}
 	loopback := net.IPv6loopback
 	if t.IP.To4() != nil {

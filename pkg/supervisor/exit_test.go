@@ -31,6 +31,14 @@ func TestExitCause(t *testing.T) {
 	}
 }
 
+// What the Launcher has ended did not fail by itself, and did not succeed either.
+func TestExitOfWhatTheLauncherEnded(t *testing.T) {
+	lost := errors.New("its socket is lost")
+	if cause := (Exit{Err: lost}).Cause(); !errors.Is(cause, lost) {
+		t.Error(cause)
+	}
+}
+
 // A kind that is not listed would reach the journal without a message id.
 func TestEventKindsAreComplete(t *testing.T) {
 	kinds := EventKinds()

@@ -78,10 +78,14 @@ type Exit struct {
 	Signal syscall.Signal // the signal that ended it; 0: it exited by itself
 	OOM    bool           // the kernel ended it for want of memory
 	Detail string         // more words, where there are any
+	Err    error          // why the Launcher has ended it, who knows that it can work no more; nil: it has not
 }
 
-// Cause returns nil for a success (code 0, no signal), else an *ExitError.
+// Cause returns Err if there is one, nil for a success (code 0, no signal), else an *ExitError.
 func (e Exit) Cause() error {
+	if e.Err != nil {
+		return e.Err
+	}
 	if e.Code == 0 && e.Signal == 0 && !e.OOM {
 		return nil
 	}

@@ -1,0 +1,110 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/listen"
+)
+
+// checkSuite is what happens to listeners behind gatewayd's back.
+func checkSuite(t *testing.T, open opener) {
+	for name, test := range map[string]func(*testing.T, *bench){
+		"removed path":            suiteRemovedPath,
+		"removed path of a proxy": suiteRemovedPathOfProxy,
+		"stranger":                suiteStranger,
+	} {
+		t.Run(name, func(t *testing.T) { test(t, open(t)) })
+	}
+}
+
+// A launch with the old socket ends, with the cause, and a standby goes before it; the
+// next one has the new socket.
+func suiteRemovedPath(t *testing.T, b *bench) {
+	path := b.dir + "/socket"
+	g := b.inheriting("", "unix:"+path)
+	g.Stop = config.Stop{Signal: syscall.SIGTERM, Timeout: patience}
+	s := b.site(g)
+	one := s.serving()
+	standby := s.prepare()
+	b.checks.round()
+	s.answers(0, "launch 1 http")
+	must(t, os.Remove(path))
+	b.checks.round()
+	for _, r := range []*run{standby, one} {
+		if err := r.exit().Cause(); !errors.Is(err, listen.ErrRenewed) {
+			t.Errorf("launch %d ended: %v", r.n, err)
+		}
+	}
+	s.serving()
+	s.answers(0, "launch 3 http")
+	b.checks.round()
+	s.answers(0, "launch 3 http")
+}
+
+func suiteRemovedPathOfProxy(t *testing.T, b *bench) {
+	path := b.dir + "/socket"
+	s := b.site(b.proxied("/run/web/http.sock", "unix:"+path, "unix:/run/web/http.sock"))
+	s.serving()
+	s.answers(0, "launch 1 behind")
+	must(t, os.Remove(path))
+	b.checks.round()
+	s.answers(0, "launch 1 behind")
+}
+
+// Who joins the group of a port from outside is found without anything else happening,
+// told once, and shown until it has gone.
+func suiteStranger(t *testing.T, b *bench) {
+	core, told := observer.New(zap.InfoLevel)
+	b.Log = zap.New(core)
+	b.checks.every = time.Millisecond
+	s := b.site(b.inheriting("", "127.0.0.1:0"))
+	s.serving()
+	stranger := join(t, s.address(0))
+	trouble := func() string { return s.Listens()[0].Trouble }
+	eventually(t, "the stranger is found", func() bool { return trouble() != "" })
+	for range 3 {
+		b.checks.round()
+	}
+	must(t, stranger.Close())
+	eventually(t, "it has gone", func() bool { return trouble() == "" })
+	events := told.FilterField(zap.String("event", "listen-trouble")).All()
+	if len(events) != 2 || events[0].Level != zap.WarnLevel || events[1].Level != zap.InfoLevel {
+		t.Errorf("told: %+v", events)
+	}
+}
+
+// join listens on an address that somebody has with SO_REUSEPORT.
+func join(t *testing.T, address string) net.Listener {
+	t.Helper()
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var err error
+		return errors.Join(c.Control(func(fd uintptr) { err = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) }), err)
+	}}
+	lc.SetMultipathTCP(false)
+	l, err := lc.Listen(context.Background(), "tcp", address)
+	must(t, err)
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for late := time.After(patience); !ok(); {
+		select {
+		case <-late:
+			t.Fatal("never: " + what)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
