@@ -28,14 +28,14 @@ address = "127.0.0.1:$PORT"
 
 [gateway.behind]
 rootfs = "$ROOTFS"
-command = ["/gateway", "serve=127.0.0.1:{port}"]
+command = ["/gateway", "serve=/run/behind/socket"]
 ready.probe = "http://127.0.0.1:$PORT2/"
 ready.interval = "50ms"
 [[gateway.behind.listen]]
 name = "http"
 address = "127.0.0.1:$PORT2"
 mode = "proxy"
-to = "127.0.0.1:0"
+to = "unix:/run/behind/socket"
 `
 
 // ownBinary has the unit run a copy of gatewayd, which may be upgraded.

@@ -2,7 +2,7 @@
 // arguments say, one step after another, and then waits for SIGTERM, at which
 // it ends with code 0:
 //
-//	serve=ADDRESS     answer HTTP from here on (see serve.go); ADDRESS may be inherit
+//	serve=ADDRESS     answer HTTP from here on (see serve.go); ADDRESS may be inherit or a path
 //	get=URL           ask by HTTP and end, with code 0 for a good answer
 //	unix=PATH         accept connections at a unix socket
 //	notify            say READY=1 to NOTIFY_SOCKET

@@ -38,8 +38,11 @@ func serve(address string) error {
 }
 
 // listen takes the first socket of LISTEN_FDS (sd_listen_fds(3)) where address
-// says so.
+// says so; an absolute path is that of a unix socket.
 func listen(address string) (net.Listener, error) {
+	if strings.HasPrefix(address, "/") {
+		return net.Listen("unix", address)
+	}
 	if address != "inherit" {
 		return net.Listen("tcp", address)
 	}
