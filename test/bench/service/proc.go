@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -48,7 +49,7 @@ func (u *Unit) All(ctx context.Context) (Usage, error) {
 
 func (u *Unit) sum(pids []int) (sum Usage, err error) {
 	for _, pid := range pids {
-		if err := sum.Add(pid); err != nil && !errors.Is(err, fs.ErrNotExist) { // gone since
+		if err := sum.Add(pid); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ESRCH) { // gone since
 			return sum, fmt.Errorf("look at process %d of %s: %w", pid, u.Name, err)
 		}
 	}

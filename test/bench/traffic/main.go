@@ -60,7 +60,7 @@ func start(ctx context.Context, args []string, w io.Writer) error {
 func parse(args []string) (o options, err error) {
 	flags := flag.NewFlagSet("traffic", flag.ContinueOnError)
 	flags.IntVar(&o.kills, "kills", 200, "`number` of kills of each, and again under load")
-	flags.IntVar(&o.slow, "slow", 10, "`number` of kills of a gateway that starts slowly")
+	flags.IntVar(&o.slow, "slow", 6, "`number` of kills of a gateway that starts slowly")
 	flags.IntVar(&o.deploys, "deploys", 100, "`number` of deploys of each")
 	flags.IntVar(&o.restarts, "restarts", 10, "`number` of restarts of each unit")
 	flags.IntVar(&o.reexecs, "reexecs", 20, "`number` of re-executions of gatewayd")
