@@ -16,6 +16,7 @@ var effectful = map[string]string{
 	"launcher.go":   "the interfaces that calls go through have contexts",
 	"loop.go":       "turns the machine: clock, timer, random numbers",
 	"calls.go":      "carries out calls in goroutines",
+	"head.go":       "has calls wait for each other",
 	"asking.go":     "waits for answers",
 	"supervisor.go": "joins the loops",
 	"state_hold.go": "holds the loops for another image of the program",

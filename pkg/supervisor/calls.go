@@ -2,52 +2,17 @@ package supervisor
 
 import (
 	"context"
-	"slices"
-	"sync"
 	"time"
 )
 
-// headStart is what a launch that begins, or goes on, has before another one is cleared away in the same step: longer
-// than that takes, and no more where it hangs.
-const headStart = 100 * time.Millisecond
-
-// carry makes the calls of one step, each in a goroutine of its own whose answer comes back as an input. Clients wait
-// for a launch that takes over. Who clears the last one away forks, and takes a processor for longer than a take-over
-// lasts: that comes after it.
-func (l *loop) carry(actions []action) {
-	ahead := make(chan struct{})
-	arrived := sync.OnceFunc(func() { close(ahead) })
-	if slices.ContainsFunc(actions, isAhead) {
-		time.AfterFunc(headStart, arrived)
-	} else {
-		arrived()
-	}
-	for _, a := range actions {
-		l.call(a, ahead, arrived)
-	}
-}
-
-func isAhead(a action) bool {
-	switch a := a.(type) {
-	case start:
-		return true
-	case freeze:
-		return !a.frozen
-	}
-	return false
-}
-
-// call carries out an action that is a call.
-func (l *loop) call(a action, ahead <-chan struct{}, arrived func()) {
+// call carries out an action that is a call, in a goroutine of its own whose answer comes back as an input.
+func (l *loop) call(a action) {
 	launcher := l.gateway.Launcher
 	switch a := a.(type) {
 	case prepare:
 		l.prepare(a)
 	case start:
-		l.spawn(a.n, a.by, func(ctx context.Context) input {
-			defer arrived()
-			return started{a.n, launcher.Start(ctx, a.n)}
-		})
+		l.spawn(a.n, a.by, func(ctx context.Context) input { return started{a.n, launcher.Start(ctx, a.n)} })
 	case probe:
 		l.spawn(a.n, a.by, func(ctx context.Context) input { return probed{a.n, l.gateway.Prober.Probe(ctx, a.n)} })
 	case signal:
@@ -55,17 +20,13 @@ func (l *loop) call(a action, ahead <-chan struct{}, arrived func()) {
 	case kill:
 		l.spawn(a.n, a.by, func(ctx context.Context) input { return killed{a.n, launcher.Kill(ctx, a.n)} })
 	case clean:
+		head := l.head
 		l.spawn(a.n, a.by, func(ctx context.Context) input {
-			<-ahead
+			head.wait()
 			return cleaned{a.n, launcher.Clean(ctx, a.n)}
 		})
 	case freeze:
-		l.spawn(a.n, a.by, func(ctx context.Context) input {
-			if isAhead(a) {
-				defer arrived()
-			}
-			return froze{a.n, a.frozen, launcher.Freeze(ctx, a.n, a.frozen)}
-		})
+		l.spawn(a.n, a.by, func(ctx context.Context) input { return froze{a.n, a.frozen, launcher.Freeze(ctx, a.n, a.frozen)} })
 	case count:
 		l.spawn(a.n, a.by, func(ctx context.Context) input {
 			n, err := l.gateway.Traffic.InFlight(ctx, a.n)

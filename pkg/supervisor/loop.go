@@ -20,6 +20,7 @@ type loop struct {
 	timer    *time.Timer
 	set      time.Time // what timer is set to; zero: nothing
 	calls    map[int]*calls
+	head     headStart
 	pending  []input         // of the loop itself, before all others
 	curious  []chan struct{} // closed when nothing is on its way
 	snapshot atomic.Pointer[snapshot]
@@ -113,7 +114,10 @@ func (l *loop) turn(in input) bool {
 	for _, a := range actions {
 		l.steer(a)
 	}
-	l.carry(actions)
+	l.favour(actions)
+	for _, a := range actions {
+		l.call(a)
+	}
 	l.publish(actions)
 	finished := false
 	for _, a := range actions {
@@ -163,6 +167,7 @@ func isNews(actions []action) bool {
 func (l *loop) tell(a action) bool {
 	switch a := a.(type) {
 	case emit:
+		l.head.hear(a.event)
 		l.out.observe(a.event)
 	case answer:
 		a.who.answer <- a.err

@@ -3,6 +3,7 @@ package supervisor_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -54,34 +55,37 @@ func TestTakeOver(t *testing.T) {
 	})
 }
 
-// What clears the last launch away waits until the next one goes on, but not for one that hangs.
+// What clears the last launch away waits until the next one is ready, but not for one that hangs.
 func TestTakeOverComesBeforeCleaning(t *testing.T) {
-	bubble(t, func(t *testing.T, w world) {
-		f := newFake()
-		w.serving(f, warm())
-		time.Sleep(time.Minute)
-		release := make(chan struct{})
-		f.set("thaw", func(context.Context, int) error { <-release; return nil })
-		f.exit(1, supervisor.Exit{Code: 1})
-		synctest.Wait()
-		if f.count("thaw 2") != 1 || f.count("clean 1") != 0 {
-			t.Errorf("cleaned before the thaw: %d thaws, %d cleans", f.count("thaw 2"), f.count("clean 1"))
-		}
-		close(release)
-		synctest.Wait()
-		if f.count("clean 1") != 1 {
-			t.Error("not cleaned after it")
-		}
-		time.Sleep(time.Minute)
-		hangs := make(chan struct{})
-		f.set("thaw", func(context.Context, int) error { <-hangs; return nil })
-		f.exit(2, supervisor.Exit{Code: 1})
-		time.Sleep(time.Second)
-		if f.count("clean 2") != 1 {
-			t.Error("not cleaned beside a thaw that hangs")
-		}
-		close(hangs)
-	})
+	for mode, call := range map[supervisor.StandbyMode]string{supervisor.WarmStandby: "thaw", supervisor.CreatedStandby: "probe"} {
+		bubble(t, func(t *testing.T, w world) {
+			f := newFake()
+			p := warm()
+			p.Standby.Mode = mode
+			w.serving(f, p)
+			for n := 1; n <= 2; n++ { // the first that takes over does so late, the second one never
+				time.Sleep(time.Minute + time.Second/2)
+				release := make(chan struct{})
+				f.set(call, func(context.Context, int) error { <-release; return nil })
+				f.exit(n, supervisor.Exit{Code: 1})
+				synctest.Wait()
+				clean := fmt.Sprintf("clean %d", n)
+				if f.count(clean) != 0 {
+					t.Errorf("%s comes before %s", clean, call)
+				}
+				if n == 1 {
+					close(release)
+					synctest.Wait()
+				} else {
+					time.Sleep(time.Second)
+					defer close(release)
+				}
+				if f.count(clean) != 1 {
+					t.Errorf("%s does not come after %s, or beside one that hangs", clean, call)
+				}
+			}
+		})
+	}
 }
 
 // A day of checks and renewals, of which the serving launch knows nothing.
