@@ -53,7 +53,7 @@ func (s *server) stopAccepting() {
 		_ = l.Close() // its error is that it is closed
 	}
 	for range s.listeners {
-		<-s.returned
+		_ = <-s.returned // that its listener is closed
 	}
 }
 

@@ -19,7 +19,7 @@ func Quantile(samples []float64, q float64) float64 {
 	return sorted[max(0, min(len(sorted)-1, int(q*float64(len(sorted))+0.999999)-1))]
 }
 
-// Milliseconds, in thousandths.
+// Milliseconds are exact to a thousandth.
 func Milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 // Goal is what was hoped for, and whether it was so.

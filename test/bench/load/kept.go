@@ -22,7 +22,8 @@ func (r *runner) askKept(ctx context.Context) {
 	for ctx.Err() == nil {
 		if !conn.open() {
 			conn.Close()
-			began, err := Now(), error(nil)
+			began := Now()
+			var err error
 			if conn, err = r.connect(); err != nil {
 				r.kept.add(began, err)
 				wait(ctx, max(r.Pause, time.Millisecond)) // else thousands are refused

@@ -49,10 +49,10 @@ func (b *bench) measureKills(ctx context.Context) {
 	for i := range b.kills {
 		for _, key := range b.columns(columns...) {
 			c := b.result.column(key)
-			u, err := b.settled(ctx, c, "kills", key)
-			if u == nil || i >= times(key, b.kills) {
+			if c.Failed["kills"] != "" || i >= times(key, b.kills) {
 				continue
 			}
+			u, err := b.settled(ctx, key)
 			var killed service.Killed
 			if err == nil {
 				killed, err = u.Kill(ctx)
@@ -68,16 +68,12 @@ func (b *bench) measureKills(ctx context.Context) {
 	}
 }
 
-// settled is nil where the column has failed in this row.
-func (b *bench) settled(ctx context.Context, c *Column, row, unit string) (*service.Unit, error) {
-	if c.Failed[row] != "" {
-		return nil, nil
-	}
+func (b *bench) settled(ctx context.Context, unit string) (*service.Unit, error) {
 	u, err := b.start(ctx, unit)
 	if err == nil {
 		err = settle(ctx, u)
 	}
-	return b.units[unit], err
+	return u, err
 }
 
 // measureSlow kills one after the other, and does not wait for those that take
@@ -88,10 +84,10 @@ func (b *bench) measureSlow(ctx context.Context) {
 		var all sync.WaitGroup
 		for _, key := range b.columns(warm, created, none, socket, bare, podman) {
 			c := b.result.column(key)
-			u, err := b.settled(ctx, c, "slow", key+slowly)
-			if u == nil {
+			if c.Failed["slow"] != "" {
 				continue
 			}
+			u, err := b.settled(ctx, key+slowly)
 			if err != nil {
 				b.fail(c, "slow", err)
 				continue
