@@ -53,7 +53,9 @@ func (s *server) stopAccepting() {
 		_ = l.Close() // its error is that it is closed
 	}
 	for range s.listeners {
-		_ = <-s.returned // that its listener is closed
+		if err := <-s.returned; !errors.Is(err, net.ErrClosed) {
+			fmt.Fprintf(s.log, "serve: %v\n", err)
+		}
 	}
 }
 
