@@ -47,6 +47,7 @@ type Port struct {
 	mending  sync.Mutex
 	rescued  atomic.Int64
 	joined   atomic.Int64
+	asking   sync.Map // the sources of what Dial has made
 
 	mu      sync.Mutex // what follows, and that the sockets are open
 	members []*member  // the slots by their number, then the control socket; or the one that is shared

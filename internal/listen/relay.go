@@ -18,7 +18,7 @@ func (p *Port) relay(client *net.TCPConn) {
 		return
 	}
 	defer client.Close()
-	if gone(client) {
+	if p.asked(client) || gone(client) {
 		return
 	}
 	server, err := p.reach()

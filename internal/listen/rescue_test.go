@@ -44,6 +44,25 @@ func TestRescue(t *testing.T) {
 	}
 }
 
+// A probe of a launch that has ended is no client: it ends, and nobody else answers it.
+func TestProbesAreNotRescued(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	serving, dead := launch(t, p, "serving"), take(t, p)
+	if err := p.Steer(serving.Slot, 100); err != nil {
+		t.Fatal(err)
+	}
+	waits, given := dial(t, dead), dial(t, dead)
+	given.Close() // while it is in the queue still
+	dead.Release()
+	if got, err := io.ReadAll(waits); len(got) > 0 {
+		t.Errorf("answered: %q, %v", got, err)
+	}
+	eventually(t, "nothing waits", func() bool { return queued(p.members[dead.n].fd) == 0 })
+	if n := p.Rescued(); n != 0 {
+		t.Errorf("%d were rescued", n)
+	}
+}
+
 // Those that wait for gatewayd are no connections of the launch that takes the slot next.
 func TestRescuedDoesNotCount(t *testing.T) {
 	p := begin(t, "127.0.0.1:0")

@@ -99,8 +99,9 @@ func (s *Slot) Dial(ctx context.Context) (net.Conn, error) {
 		c.abort()
 		return nil, fmt.Errorf("connect to slot %d of %s: somebody else got the connection: the order of the slots has changed", s.n, s.p.at)
 	}
+	asking := s.p.asks(c.Conn)
 	c.forget()
-	return c.Conn, nil
+	return asking, nil
 }
 
 // InFlight counts the connections of the slot, accepted or waiting, but for those that its
