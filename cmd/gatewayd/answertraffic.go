@@ -51,7 +51,7 @@ func describePorts(entry gateway, s supervisor.Status) []control.Port {
 func describePort(i launch.ListenInfo) control.Port {
 	return control.Port{
 		Name: i.Name, Address: i.Address, Mode: i.Mode, Kind: string(i.Kind), Why: i.Why, Trouble: i.Trouble, Slot: i.Slot,
-		Waiting: i.Waiting, InFlight: i.InFlight, Rescued: i.Rescued, Accepted: i.Accepted, Refused: i.Refused,
+		Waiting: i.Waiting, InFlight: i.InFlight, Limit: i.Limit, Rescued: i.Rescued, Accepted: i.Accepted, Refused: i.Refused,
 	}
 }
 

@@ -222,7 +222,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r",
 		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"},
 		Stage: "s", StageReason: "r", Digest: "d", IDs: "i", SourceChanged: "c",
-		Listens: []Port{{"n", "a", "m", "k", "w", "e", "t", 1, 2, 3, 4, 5, 6}}, Standby: &Standby{"k", "w", 1, "s", noon, "e", noon},
+		Listens: []Port{{"n", "a", "m", "k", "w", "e", "t", 1, 2, 3, 7, 4, 5, 6}}, Standby: &Standby{"k", "w", 1, "s", noon, "e", noon},
 		Deploy: &Deploy{"r", 1, "s", 2, noon}, Draining: []Drain{{1, 2, true, noon}}, Drained: &Drained{1, 2, noon},
 		Override: "o", Provisional: noon, Previous: "p", RolledBack: "r", RolledBackAt: noon}
 	if v := reflect.ValueOf(all); true {
@@ -239,7 +239,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 	const want = `{"version":"1","pid":2,"gateways":[{"name":"n","phase":"p","since":"2026-11-23T12:00:00Z","ready":true,"launch":1,"restarts":1,"failures":1,"id":"i","pid":1,` +
 		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","posture":"p","bare":true,"revision":"r","leftovers":["l"],` +
 		`"stage":"s","stage_reason":"r","digest":"d","ids":"i","source_changed":"c",` +
-		`"listens":[{"name":"n","address":"a","mode":"m","kind":"k","why":"w","error":"e","trouble":"t","slot":1,"waiting":2,"in_flight":3,"rescued":4,"accepted":5,"refused":6}],` +
+		`"listens":[{"name":"n","address":"a","mode":"m","kind":"k","why":"w","error":"e","trouble":"t","slot":1,"waiting":2,"in_flight":3,"limit":7,"rescued":4,"accepted":5,"refused":6}],` +
 		`"standby":{"kind":"k","why":"w","launch":1,"state":"s","since":"2026-11-23T12:00:00Z","error":"e","next":"2026-11-23T12:00:00Z"},` +
 		`"deploy":{"revision":"r","launch":1,"stage":"s","canary":2,"until":"2026-11-23T12:00:00Z"},` +
 		`"draining":[{"launch":1,"in_flight":2,"asked":true,"until":"2026-11-23T12:00:00Z"}],"drained":{"launch":1,"cut":2,"at":"2026-11-23T12:00:00Z"},` +

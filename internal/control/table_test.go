@@ -60,7 +60,7 @@ func TestWriteTableOfTraffic(t *testing.T) {
 		ready("busy", Gateway{
 			Listens: []Port{
 				{Name: "http", Address: "127.0.0.1:8090", Mode: "inherit", Kind: "slots", Slot: 0, InFlight: 12, Waiting: 3, Rescued: 7, Trouble: "it is taken by \x1b[2J"},
-				{Name: "api", Address: "127.0.0.1:8091", Mode: "proxy", Kind: "shared", Slot: -1, InFlight: 1, Refused: 2},
+				{Name: "api", Address: "127.0.0.1:8091", Mode: "proxy", Kind: "shared", Why: "gatewayd accepts by itself", Slot: -1, InFlight: 1, Limit: 200, Refused: 2},
 				{Name: "admin", Address: "unix:/run/x\x1b[2J", Mode: "inherit", Kind: "shared", Why: "a unix socket has no slots: \x1b[2J", InFlight: -1},
 				{Name: "tls", Address: "127.0.0.1:8443", Mode: "inherit", Slot: -1, Error: "listen on 127.0.0.1:8443: nginx (pid 7) has it"},
 			},

@@ -18,6 +18,7 @@ type Port struct {
 	Slot     int    `json:"slot"`              // of the launch that serves; -1: none
 	Waiting  int    `json:"waiting"`           // connections that nobody has accepted yet
 	InFlight int    `json:"in_flight"`         // connections of the launch that serves; -1: not known
+	Limit    int    `json:"limit,omitempty"`   // of in_flight, by the proxy; the next ones wait
 	Rescued  int64  `json:"rescued"`           // connections that waited for a launch that had ended, and reached another
 	Accepted int64  `json:"accepted"`          // by the proxy, so far
 	Refused  int64  `json:"refused"`           // by the proxy, since nothing served for too long
@@ -123,6 +124,9 @@ func describePort(l Port) string {
 	if l.InFlight > 0 {
 		line += ", " + connections(l.InFlight)
 	}
+	if l.Limit > 0 {
+		line += fmt.Sprintf(", at most %d", l.Limit)
+	}
 	if l.Waiting > 0 {
 		line += fmt.Sprintf(", %d waiting", l.Waiting)
 	}
@@ -135,7 +139,7 @@ func describePort(l Port) string {
 	if l.Trouble != "" {
 		line += "; trouble: " + printable(l.Trouble)
 	}
-	if l.Why != "" {
+	if l.Why != "" && l.Mode != "proxy" { // there only gatewayd accepts
 		line += "; shared: " + printable(l.Why)
 	}
 	return line

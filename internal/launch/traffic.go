@@ -83,6 +83,7 @@ type ListenInfo struct {
 	Waiting  int   // for a launch that serves, or in the queue of the one that does
 	Rescued  int64 // from the queues of launches that ended
 	Accepted int64 // by the proxy so far
+	Limit    int   // of the connections of a proxy at a time; the next ones wait in the kernel; 0: none of ours
 	Refused  int64 // by the proxy, since nothing served for too long
 }
 
@@ -105,7 +106,7 @@ func (p *port) info() ListenInfo {
 	}
 	if p.proxy != nil {
 		stats := p.proxy.Stats()
-		i.InFlight, i.Waiting = stats.InFlight, stats.Parked
+		i.InFlight, i.Limit, i.Waiting = stats.InFlight, stats.Max, stats.Parked+p.Waiting()
 		i.Accepted, i.Refused, i.Rescued = stats.Accepted, stats.Refused, stats.Rescued
 	}
 	return i

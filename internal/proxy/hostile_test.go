@@ -26,6 +26,9 @@ func TestFull(t *testing.T) {
 		idle = append(idle, p.client(t))
 	}
 	eventually(t, "full", func() bool { return p.InFlight(1) == 10 && told.Load() == 1 })
+	if s := p.Stats(); s.Max != 10 {
+		t.Errorf("stats %+v", s)
+	}
 	var late sync.WaitGroup
 	for range 20 {
 		c := p.client(t)

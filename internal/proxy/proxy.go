@@ -87,6 +87,7 @@ type Dial func(ctx context.Context) (net.Conn, error)
 type Stats struct {
 	Accepted int64 // connections so far
 	InFlight int   // connections now, parked ones included
+	Max      int   // of them; the next ones wait in the kernel's queue
 	Parked   int   // wait while nothing serves
 	Refused  int64 // were answered 503, or closed, after Park
 	Rescued  int64 // went on to another launch, or another process of the same
@@ -182,6 +183,7 @@ func (p *Proxy) Stats() Stats {
 	return Stats{
 		Accepted: p.accepted,
 		InFlight: len(p.conns),
+		Max:      p.options.Max,
 		Parked:   len(p.parked),
 		Refused:  p.refused,
 		Rescued:  p.rescued,
