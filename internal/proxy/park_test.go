@@ -186,7 +186,7 @@ func TestRefusedAfterPark(t *testing.T) {
 					t.Errorf("got %q, %v; want %q", b, err, test.want)
 				}
 				c.Close()
-				eventually(t, "forgotten", func() bool { return p.Stats() == Stats{Accepted: 1, Refused: 1} })
+				eventually(t, "forgotten", func() bool { return p.Stats() == Stats{Accepted: 1, Refused: 1, Max: p.options.Max} })
 			})
 		}
 	}
