@@ -188,7 +188,7 @@ func TestRelay(t *testing.T) {
 		}
 		c.Close()
 		eventually(t, "none in flight", func() bool { return p.InFlight(1) == 0 })
-		if s := p.Stats(); s != (Stats{Accepted: 1}) {
+		if s := p.Stats(); s != (Stats{Accepted: 1, Max: p.options.Max}) {
 			t.Errorf("stats %+v", s)
 		}
 	})
