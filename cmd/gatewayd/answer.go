@@ -72,7 +72,7 @@ func text(err error) string {
 
 // Start ends an operator's stop, a backoff or a failure.
 func (d *daemon) Start(ctx context.Context, name string) error {
-	return d.resume(ctx, name, d.supervisor.Start)
+	return d.resume(ctx, name, d.startAsConfigured)
 }
 
 // Restart gives a gateway a new launch.

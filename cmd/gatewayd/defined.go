@@ -13,6 +13,7 @@ import (
 type defined struct {
 	launcher *launch.Launcher
 	changing sync.Mutex // what the launcher knows is changed by one at a time: it opens listeners
+	lack     lack       // with changing
 
 	mu        sync.Mutex
 	revisions map[string]config.Gateway
@@ -34,7 +35,25 @@ func (d *defined) add(revision string, g config.Gateway) (release func(), err er
 	d.revisions[revision], d.newest = g, revision
 	d.held++
 	d.mu.Unlock()
-	return d.release, d.launcher.Define(revision, g)
+	err = d.launcher.Define(revision, g)
+	d.lack = lack{err, g}
+	return d.release, err
+}
+
+// lack is what the revision that came last does not have of its listeners.
+type lack struct {
+	err     error // nil: nothing
+	gateway config.Gateway
+}
+
+// lacking tries once more, and tells what the revision that came last still lacks.
+func (d *defined) lacking() error {
+	d.changing.Lock()
+	defer d.changing.Unlock()
+	if d.lack.err != nil {
+		d.lack.err = d.launcher.Listen(d.lack.gateway)
+	}
+	return d.lack.err
 }
 
 func (d *defined) release() {

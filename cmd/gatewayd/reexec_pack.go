@@ -58,6 +58,11 @@ func (d *daemon) packAll(ctx context.Context, held *holds) (*handover.Sealed, er
 	if err := d.packOwn(parcel); err != nil {
 		return nil, err
 	}
+	release, err := d.host.PackLent(parcel.Add)
+	held.add(release)
+	if err != nil {
+		return nil, err
+	}
 	return parcel.Seal(h)
 }
 

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/revisions"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -57,11 +58,14 @@ func (d *daemon) apply(ctx context.Context) (c *config.Config, removed func() er
 		d.log.Warn(fmt.Sprintf("runtime = %q takes effect when gatewayd is restarted; until then it stays %q", c.Runtime, d.opening.want),
 			event("config-reloaded"))
 	}
-	removed = d.removeOthers(ctx, c)
 	var errs []error
 	for _, g := range c.Gateways {
 		errs = append(errs, d.update(ctx, g))
 	}
+	// Not before: the addresses of those that go may be wanted by others, and nobody
+	// is refused who comes meanwhile.
+	gone := d.removeOthers(ctx, c)
+	removed = func() error { return errors.Join(gone(), d.lacking(c)) }
 	return c, removed, errors.Join(errs...)
 }
 
@@ -94,6 +98,35 @@ func (d *daemon) update(ctx context.Context, file config.Gateway) error {
 		return fmt.Errorf("change gateway %s: %w", file.Name, err)
 	}
 	return nil
+}
+
+// lacking tells which listeners the gateways of c do not have, also now that nobody
+// is on the way out any more.
+func (d *daemon) lacking(c *config.Config) error {
+	var errs []error
+	for _, g := range c.Gateways {
+		if entry, ok := d.gateways.get(g.Name); ok {
+			if err := entry.defined.lacking(); err != nil {
+				errs = append(errs, fmt.Errorf("gateway %s: %w", g.Name, err))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// startAsConfigured starts a stopped gateway with what the file says, if that came
+// to nothing before: what it lacked may be there now that nothing of it runs.
+func (d *daemon) startAsConfigured(ctx context.Context, name string) error {
+	entry, _ := d.gateways.get(name)
+	serving, _ := entry.history.Serving()
+	refused, ok := entry.history.Refused(serving.Number)
+	s, _ := d.state(name)
+	if ok && s.Phase == supervisor.Stopped && refused.Outcome != revisions.RolledBack {
+		if _, err := d.bring(ctx, entry, change{why: "start", gateway: entry.file}); err != nil {
+			return err
+		}
+	}
+	return d.supervisor.Start(ctx, name)
 }
 
 // startAgain returns when the supervisor has the request, not when the gateway

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"sync"
 	"time"
@@ -53,7 +52,7 @@ func (c *checks) round() {
 	c.mu.Unlock()
 	for p := range due {
 		for _, o := range p.all() {
-			p.look(o, (*listen.Port).Check)
+			p.look(o.port, (*listen.Port).Check)
 		}
 		c.begin(p) // if it has any still
 	}
@@ -78,9 +77,6 @@ func (p *ports) look(o *port, how func(*listen.Port, context.Context) error) {
 // mend repairs, beside all else, what a program may have done to its slot. One
 // that waits for its turn looks at everything that happened before.
 func (p *ports) mend(o *port) {
-	if o.proxy != nil {
-		return
-	}
 	if o.mending.Add(1) > 2 {
 		o.mending.Add(-1)
 		return
@@ -100,8 +96,8 @@ func (p *ports) noteTrouble(o *port, err error) {
 	if last := o.trouble.Swap(&now); last != nil {
 		before = *last
 	}
-	fields := append(p.fields("listen-trouble", o.listen), zap.Error(err))
-	name := p.gateway + " listen " + o.listen.Name
+	name, fields := o.fields("listen-trouble")
+	fields = append(fields, zap.Error(err))
 	switch {
 	case now == before:
 	case err != nil:
@@ -114,16 +110,13 @@ func (p *ports) noteTrouble(o *port, err error) {
 // renewed: clients come by a new socket. A proxy goes on with it; a program that has
 // inherited the old one has to end, for the next launch to have the new one.
 func (p *ports) renewed(o *port, cause error) error {
-	if o.proxy == nil {
-		go p.outdate(o, cause)
-		return nil
+	a := &p.host.addresses
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for user := range o.users {
+		go user.outdate(o, cause)
 	}
-	l, err := o.Listener()
-	if err != nil {
-		return fmt.Errorf("accept from the new socket: %w", err)
-	}
-	o.proxy.Relisten(l)
-	return nil
+	return o.relisten()
 }
 
 // outdate ends the launches that have a socket of o that clients do not reach any
@@ -146,7 +139,7 @@ func (l *Launcher) holdersOf(o *port) (holders []*launch) {
 	defer l.mu.Unlock()
 	for _, la := range l.launches {
 		for _, h := range la.holdings() {
-			if h.port == o {
+			if h.port == o && h.seat == nil {
 				holders = append(holders, la)
 			}
 		}

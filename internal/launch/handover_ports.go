@@ -3,22 +3,19 @@ package launch
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"strings"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
-	"github.com/gatewayd/gatewayd/internal/proxy"
 )
 
-// portState is a port.
+// portState is a port as one gateway has it.
 type portState struct {
 	Listen config.Listen `json:"listen"`
 	Port   listen.State  `json:"port"`
-	Proxy  *proxy.State  `json:"proxy,omitempty"`
-	Files  int           `json:"files,omitempty"` // of the proxy's connections
+	Seat   *seatState    `json:"seat,omitempty"`
 }
 
 // heldState is what a launch has of a port.
@@ -57,25 +54,28 @@ func SocketName(packed string) (name string, ok bool) {
 	return name, ok
 }
 
+// PackLent packs the sockets of socket units that no gateway has, until release.
+func (h *Host) PackLent(pack Pack) (release func(), err error) {
+	p := ports{host: h}
+	files, err := h.Sockets.Files()
+	if err == nil {
+		err = p.packFiles(files, pack)
+	}
+	return p.resume, err
+}
+
 // suspend stops the proxies between two bytes, and packs copies of all sockets.
 func (p *ports) suspend(ctx context.Context, pack Pack) ([]portState, error) {
 	p.looking.Lock()
 	p.paused = true
 	var states []portState
-	for _, o := range p.all() {
-		s := portState{Listen: p.newest(o), Port: o.State()}
-		sockets, err := o.Files()
-		if err != nil {
+	for _, u := range p.all() {
+		if err := p.packSockets(u.port, pack); err != nil {
 			return nil, err
 		}
-		for name, files := range sockets {
-			for i, file := range files {
-				if err := p.pack(pack, socketName(name, i), file); err != nil {
-					return nil, err
-				}
-			}
-		}
-		if err := p.suspendProxy(ctx, o, &s, pack); err != nil {
+		s := portState{Listen: u.listen, Port: u.State()}
+		var err error
+		if s.Seat, err = p.suspendSeat(ctx, u, pack); err != nil {
 			return nil, err
 		}
 		states = append(states, s)
@@ -83,26 +83,28 @@ func (p *ports) suspend(ctx context.Context, pack Pack) ([]portState, error) {
 	return states, nil
 }
 
-func (p *ports) suspendProxy(ctx context.Context, o *port, s *portState, pack Pack) error {
-	if o.proxy == nil {
+// packSockets packs those of a port once, however many gateways have it.
+func (p *ports) packSockets(o *port, pack Pack) error {
+	if o.packed.Swap(true) {
 		return nil
 	}
-	state, files, err := o.proxy.Suspend(ctx)
+	p.packed = append(p.packed, o)
+	sockets, err := o.Files()
 	if err != nil {
-		return fmt.Errorf("listen %s: %w", o.listen.Name, err)
+		return err
 	}
-	p.suspended = append(p.suspended, o.proxy)
-	s.Proxy, s.Files = &state, len(files)
-	for i, file := range files {
-		if err := p.pack(pack, p.connectionName(o.listen.Name, i), file); err != nil {
-			return err
+	return p.packFiles(sockets, pack)
+}
+
+func (p *ports) packFiles(sockets map[string][]*os.File, pack Pack) error {
+	for name, files := range sockets {
+		for i, file := range files {
+			if err := p.pack(pack, socketName(name, i), file); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
-}
-
-func (p *ports) connectionName(listen string, i int) string {
-	return fmt.Sprintf("connection.%s.%s.%d", p.gateway, listen, i)
 }
 
 // pack takes along a copy, which is closed by resume.
@@ -116,8 +118,11 @@ func (p *ports) resume() {
 	for _, o := range p.suspended {
 		o.Continue()
 	}
+	for _, o := range p.packed {
+		o.packed.Store(false)
+	}
 	_ = p.copies.close() // nobody uses them
-	p.suspended, p.copies = nil, nil
+	p.suspended, p.packed, p.copies = nil, nil, nil
 	if p.paused {
 		p.paused = false
 		p.looking.Unlock()
@@ -128,43 +133,24 @@ func (p *ports) resume() {
 // the Host's Sockets, and their connections. It goes on after an error.
 func (p *ports) restore(ctx context.Context, gateway string, states []portState, given Given) error {
 	defer p.host.checks.begin(p)
-	p.mu.Lock()
-	defer p.mu.Unlock()
+	a := &p.host.addresses
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	p.gateway = gateway
 	var errs []error
 	for _, s := range states {
 		if err := p.restorePort(ctx, s, given); err != nil {
-			errs = append(errs, fmt.Errorf("listen %s on %s: %w", s.Listen.Name, s.Listen.Address, err))
+			errs = append(errs, faultOf(s.Listen, err))
 		}
 	}
 	return errors.Join(errs...)
 }
 
 func (p *ports) restorePort(ctx context.Context, s portState, given Given) error {
-	o := p.options(s.Listen)
-	o.State = &s.Port
-	opened, err := listen.Open(ctx, o)
+	o, err := p.host.addresses.get(ctx, p, s.Listen, &s.Port)
 	if err != nil {
 		return err
 	}
-	made := &port{Port: opened, listen: s.Listen, newest: s.Listen}
-	if s.Proxy != nil {
-		if made.proxy, err = p.restoreProxy(opened, s, given); err != nil {
-			return errors.Join(err, opened.Close())
-		}
-	}
-	p.open = append(p.open, made)
-	return nil
-}
-
-func (p *ports) restoreProxy(opened *listen.Port, s portState, given Given) (*proxy.Proxy, error) {
-	files := make([]*os.File, s.Files)
-	for i := range files {
-		files[i] = given(p.connectionName(s.Listen.Name, i))
-	}
-	listener, err := opened.Listener()
-	if err != nil {
-		return nil, err
-	}
-	return proxy.Resume(listener, p.proxyOptions(s.Listen), *s.Proxy, files)
+	o.users[p] = s.Listen
+	return p.restoreSeat(o, s.Listen, s.Seat, given)
 }

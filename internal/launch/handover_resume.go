@@ -52,7 +52,7 @@ func (la *launch) restore(ctx context.Context, s launchState, given Given) error
 		la.leafDir, _ = os.Open(la.leaf.Dir()) // one that is removed already is not needed
 	}
 	la.restoreOutput(s, named)
-	errs := []error{la.restorePorts(s), la.restoreProbe(s, named), la.restoreWork(ctx, s)}
+	errs := []error{la.restorePorts(ctx, s), la.restoreProbe(s, named), la.restoreWork(ctx, s)}
 	if la.process != nil && la.staged != nil && !s.Gateway.Isolation.Bare {
 		la.watchSource()
 	}
@@ -68,7 +68,7 @@ func (la *launch) restoreOutput(s launchState, named Given) {
 
 // restorePorts gives the launch the part of each port that it had, in the order
 // of the configuration.
-func (la *launch) restorePorts(s launchState) error {
+func (la *launch) restorePorts(ctx context.Context, s launchState) error {
 	for _, t := range s.Targets {
 		la.targets = append(la.targets, t.target())
 	}
@@ -78,7 +78,7 @@ func (la *launch) restorePorts(s launchState) error {
 		if i >= len(s.Gateway.Listen) {
 			return errors.New("it has more ports than listens")
 		}
-		h, err := la.restoreHolding(s.Gateway.Listen[i], state)
+		h, err := la.restoreHolding(ctx, s.Gateway.Listen[i], state)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("listen %s: %w", s.Gateway.Listen[i].Name, err))
 			continue
@@ -89,10 +89,11 @@ func (la *launch) restorePorts(s launchState) error {
 	return errors.Join(errs...)
 }
 
-func (la *launch) restoreHolding(l config.Listen, s heldState) (*holding, error) {
-	la.ports.mu.Lock()
-	defer la.ports.mu.Unlock()
-	h := &holding{port: la.ports.at(l)}
+func (la *launch) restoreHolding(ctx context.Context, l config.Listen, s heldState) (*holding, error) {
+	a := &la.host.addresses
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	h := &holding{port: a.at(ctx, la.gateway.Name, l), listen: l}
 	if h.port == nil {
 		return nil, errors.New("the port was not handed over")
 	}
@@ -102,17 +103,20 @@ func (la *launch) restoreHolding(l config.Listen, s heldState) (*holding, error)
 			return nil, err
 		}
 	} else {
-		la.restoreTarget(h, s, l.ProxyProtocol)
+		la.restoreTarget(h, s)
 	}
-	h.holders.Add(1)
+	h.enter(la.ports, h.seat)
 	return h, nil
 }
 
-func (la *launch) restoreTarget(h *holding, s heldState, header bool) {
-	h.target = s.Target.target()
-	if s.Behind && h.proxy != nil {
+func (la *launch) restoreTarget(h *holding, s heldState) {
+	h.target, h.seat = s.Target.target(), h.seatOf(la.ports)
+	if h.seat == nil {
+		return
+	}
+	if s.Behind {
 		la.behind = true
-		h.proxy.AddAs(la.n, h.target.dial, header)
+		h.seat.AddAs(la.n, h.target.dial, h.listen.ProxyProtocol)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -17,7 +18,9 @@ import (
 // a place behind the proxy.
 type holding struct {
 	*port
+	listen config.Listen
 	slot   *listen.Slot // nil: behind the proxy
+	seat   *seat        // behind the proxy
 	target target       // behind the proxy: where the program listens
 }
 
@@ -27,11 +30,10 @@ func (la *launch) takePorts(ctx context.Context) error {
 	var held []*holding
 	defer func() { la.held.Store(&held) }()
 	for _, l := range la.gateway.Listen {
-		port, err := la.ports.hold(ctx, l)
+		h, err := la.ports.hold(ctx, l)
 		if err != nil {
-			return permanent(err)
+			return la.withoutPort(ctx, err)
 		}
-		h := &holding{port: port}
 		held = append(held, h)
 		if err := la.takePart(ctx, h); err != nil {
 			return fmt.Errorf("listen %s: %w", l.Name, err)
@@ -40,9 +42,17 @@ func (la *launch) takePorts(ctx context.Context) error {
 	return nil
 }
 
+// withoutPort: who has an address may be gone the next time.
+func (la *launch) withoutPort(ctx context.Context, err error) error {
+	if errors.Is(err, unix.EADDRINUSE) || ctx.Err() != nil {
+		return err
+	}
+	return permanent(err)
+}
+
 // takePart gets what is the launch's own.
 func (la *launch) takePart(ctx context.Context, h *holding) (err error) {
-	if h.proxy == nil {
+	if h.seat == nil {
 		h.slot, err = h.Take(ctx)
 		return err
 	}
@@ -101,9 +111,9 @@ func (la *launch) behindProxy() {
 	la.behind = true
 	la.adding.Lock()
 	defer la.adding.Unlock()
-	for i, h := range la.holdings() { // none, if it has ended already
-		if h.proxy != nil {
-			h.proxy.AddAs(la.n, h.target.dial, la.gateway.Listen[i].ProxyProtocol)
+	for _, h := range la.holdings() { // none, if it has ended already
+		if h.seat != nil {
+			h.seat.AddAs(la.n, h.target.dial, h.listen.ProxyProtocol)
 		}
 	}
 }
@@ -120,12 +130,12 @@ func (la *launch) releasePorts() {
 	for _, h := range *held {
 		if h.slot != nil {
 			h.slot.Release()
+			la.left = append(la.left, h.port)
 		}
-		if h.proxy != nil {
-			h.proxy.Remove(la.n)
+		if h.seat != nil {
+			h.seat.Remove(la.n)
 		}
-		h.holders.Add(-1)
-		la.left = append(la.left, h.port)
+		h.leave(la.ports, h.seat)
 	}
 }
 
@@ -140,24 +150,23 @@ func (la *launch) mendLeft() {
 
 // mendPorts has a look at what the program may have done to its slots.
 func (la *launch) mendPorts() {
-	for _, h := range la.holdings() {
+	for _, h := range la.inherited() {
 		la.ports.mend(h.port)
 	}
 }
 
 // steer gives the launch share percent of the new connections of the port.
 func (h *holding) steer(n, share int) error {
-	if h.slot == nil {
-		h.proxy.Switch(n, share)
-		return nil
+	if h.seat != nil {
+		return h.port.steer(h.seat, h.seat.slot, n, share)
 	}
-	return h.Steer(h.slot, share)
+	return h.port.steer(nil, h.slot, n, share)
 }
 
 // inFlight counts the connections that the launch has here.
 func (h *holding) inFlight(n int) (int, error) {
-	if h.slot == nil {
-		return h.proxy.InFlight(n), nil
+	if h.seat != nil {
+		return h.seat.InFlight(n), nil
 	}
 	count, err := h.slot.InFlight()
 	if errors.Is(err, listen.ErrShared) {
@@ -168,10 +177,13 @@ func (h *holding) inFlight(n int) (int, error) {
 
 // dial connects to the launch as a client does.
 func (h *holding) dial(ctx context.Context, n int) (net.Conn, error) {
-	if h.slot == nil {
-		return h.proxy.Dial(ctx, n)
+	switch {
+	case h.slot != nil:
+		return h.slot.Dial(ctx)
+	case h.proxyAccepts(h.seat):
+		return h.seat.Dial(ctx, n)
 	}
-	return h.slot.Dial(ctx)
+	return h.target.dial(ctx) // clients do not come this way yet, and who would accept nobody knows
 }
 
 // reach is dial for who asks nothing: it waits until the program has accepted. The

@@ -34,9 +34,10 @@ type Host struct {
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
 	Runtime func(context.Context) (*runtime.Runtime, error)
 
-	checks   checks
-	children children
-	sealed   sealedSelf
+	addresses addresses
+	checks    checks
+	children  children
+	sealed    sealedSelf
 
 	stagerOnce sync.Once
 	stager     staging.Stager

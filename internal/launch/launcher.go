@@ -59,6 +59,9 @@ func (l *Launcher) Define(revision string, g config.Gateway) error {
 	return l.ports.openAll(g.Name, g.Listen)
 }
 
+// Listen opens what a revision listens on and is not open.
+func (l *Launcher) Listen(g config.Gateway) error { return l.ports.openAll(g.Name, g.Listen) }
+
 // Forget makes a revision unknown, unless it is the newest. Launches hold the
 // revision they began with. What no other listens on is closed.
 func (l *Launcher) Forget(revision string) {

@@ -12,8 +12,8 @@ import (
 // now waits in the kernel for the next one. What is relayed goes on.
 func (l *Launcher) Leave() {
 	for _, p := range l.ports.all() {
-		if p.proxy != nil {
-			p.proxy.Hold()
+		if p.seat != nil {
+			p.seat.Hold(true)
 		}
 	}
 }

@@ -6,14 +6,12 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-
-	"github.com/gatewayd/gatewayd/internal/config"
 )
 
 // burstTime: what is rescued within it of each other is one record.
 const burstTime = time.Second
 
-func (p *ports) tellRescued(l config.Listen) func(n int) {
+func (o *port) tellRescued() func(n int) {
 	var waiting atomic.Int64
 	tell := func() {
 		n := waiting.Swap(0)
@@ -21,8 +19,8 @@ func (p *ports) tellRescued(l config.Listen) func(n int) {
 		if n != 1 {
 			what = fmt.Sprintf("%d connections", n)
 		}
-		p.host.log().Info(fmt.Sprintf("%s listen %s: rescued %s that waited for a launch that has ended", p.gateway, l.Name, what),
-			append(p.fields("rescued", l), zap.Int64("count", n))...)
+		text, fields := o.fields("rescued")
+		o.host.log().Info(fmt.Sprintf("%s: rescued %s that waited for a launch that has ended", text, what), append(fields, zap.Int64("count", n))...)
 	}
 	return func(n int) {
 		if waiting.Add(int64(n)) == int64(n) {

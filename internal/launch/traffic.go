@@ -64,13 +64,6 @@ func (l *Launcher) Shared(g config.Gateway) string {
 	return ""
 }
 
-func (p *ports) shared(l config.Listen) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	o := p.at(l)
-	return o != nil && o.proxy == nil && o.Kind() == listen.Shared
-}
-
 // ListenInfo is what status tells of a port.
 type ListenInfo struct {
 	Name, Address, Mode string
@@ -96,17 +89,17 @@ func (l *Launcher) Listens() []ListenInfo {
 	return infos
 }
 
-func (p *port) info() ListenInfo {
+func (u used) info() ListenInfo {
 	i := ListenInfo{
-		Name: p.listen.Name, Address: p.listen.Address, Mode: p.listen.Mode,
-		Kind: p.Kind(), Why: p.Why(), Slot: -1, InFlight: -1, Waiting: p.Waiting(), Rescued: p.Rescued(),
+		Name: u.listen.Name, Address: u.listen.Address, Mode: u.listen.Mode,
+		Kind: u.Kind(), Why: u.Why(), Slot: -1, InFlight: -1, Waiting: u.Waiting(), Rescued: u.Rescued(),
 	}
-	if trouble := p.trouble.Load(); trouble != nil {
+	if trouble := u.trouble.Load(); trouble != nil {
 		i.Trouble = *trouble
 	}
-	if p.proxy != nil {
-		stats := p.proxy.Stats()
-		i.InFlight, i.Limit, i.Waiting = stats.InFlight, stats.Max, stats.Parked+p.Waiting()
+	if u.seat != nil && u.listen.Mode == proxied {
+		stats := u.seat.Stats()
+		i.Why, i.InFlight, i.Limit, i.Waiting = "", stats.InFlight, stats.Max, stats.Parked+u.Waiting()
 		i.Accepted, i.Refused, i.Rescued = stats.Accepted, stats.Refused, stats.Rescued
 	}
 	return i
@@ -116,7 +109,7 @@ func (p *port) info() ListenInfo {
 func (la *launch) listens() []ListenInfo {
 	var infos []ListenInfo
 	for _, h := range la.holdings() {
-		i := h.info()
+		i := used{h.port, h.listen, h.seat}.info()
 		if h.slot != nil {
 			i.Slot = h.slot.Index()
 		}

@@ -44,6 +44,15 @@ func resolve(ctx context.Context, s string) (address, error) {
 	return address{on: on, both: ip == netip.IPv6Unspecified()}, nil
 }
 
+// Canonical is an address as it is told apart from others, however it is spelled.
+func Canonical(ctx context.Context, s string) (string, error) {
+	if strings.HasPrefix(s, "systemd:") {
+		return s, nil
+	}
+	at, err := resolve(ctx, s)
+	return at.String(), err
+}
+
 func lookup(ctx context.Context, host string) (netip.Addr, error) {
 	if host == "" {
 		return anyAddress(), nil

@@ -32,20 +32,8 @@ func (r reached) abort() {
 // bound before it connects. The mark of the server's side proves where it arrived.
 func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
 	var from netip.AddrPort
-	forget := func() { p.forget(from) }
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if from.IsValid() {
-			forget() // Go tries once more where a socket has connected to itself
-		}
-		if from, err = bindSource(c, p.at.client().Addr()); err != nil {
-			return err
-		}
-		return p.aim(from, to)
-	}}
-	dialer.SetMultipathTCP(false)
-	conn, err := dialer.DialContext(ctx, "tcp", p.at.dial())
+	conn, forget, err := p.connectFrom(ctx, to, func(source netip.AddrPort) { from = source })
 	if err != nil {
-		forget()
 		return reached{}, err
 	}
 	server, err := proof(ctx, p.at.client(), from)
@@ -55,6 +43,36 @@ func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
 		return reached{}, err
 	}
 	return r, nil
+}
+
+// connectFrom tells the source before it connects. The connection is steered until forget
+// is called.
+func (p *Port) connectFrom(ctx context.Context, to aim, tell func(source netip.AddrPort)) (conn net.Conn, forget func(), err error) {
+	var from netip.AddrPort
+	forget = func() { p.forget(from) }
+	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
+		if from.IsValid() {
+			forget() // Go tries once more where a socket has connected to itself
+		}
+		if from, err = bindSource(c, p.at.client().Addr()); err != nil {
+			return err
+		}
+		tell(from)
+		return p.aim(from, to)
+	}}
+	dialer.SetMultipathTCP(false)
+	if conn, err = dialer.DialContext(ctx, "tcp", p.at.dial()); err != nil {
+		forget()
+		return nil, nil, err
+	}
+	return conn, forget, nil
+}
+
+// DialFrom is Dial for who accepts from the slot in this process, and knows the connection
+// by its source, which tell is given before it is made. It is steered until forget is
+// called. Of a shared port there is no DialFrom.
+func (s *Slot) DialFrom(ctx context.Context, tell func(source netip.AddrPort)) (conn net.Conn, forget func(), err error) {
+	return s.p.connectFrom(ctx, s.p.atSlot(s.n), tell)
 }
 
 // bindSource gives a socket an address and a port of its own.

@@ -1,5 +1,5 @@
-// Package listen owns the addresses of a gateway, from before its first launch to after
-// its last. A Port is one address; a launch takes a Slot of it, whose socket its program
+// Package listen owns the addresses of gateways, from before their first launch to after
+// their last. A Port is one address; a launch takes a Slot of it, whose socket its program
 // inherits; the kernel is told which slot gets new connections. No data passes through
 // gatewayd, no connection is refused while nothing serves, and no privilege is needed.
 //
@@ -62,11 +62,17 @@
 // does not steer have one socket for all launches: Kind is Shared and Why says what that
 // costs. Steer does nothing, Dial connects to whoever accepts, InFlight is ErrShared. The
 // path of a unix socket has mode 0600; Mend makes a new socket where it was removed, and
-// says so by ErrRenewed, for launches that run have the old one. With Single, gatewayd accepts by itself, from Listener.
+// says so by ErrRenewed, for launches that run have the old one.
+//
+// # gatewayd as a launch
+//
+// A proxy takes a slot as a launch does, and accepts from its Listener: so launches behind
+// it and launches that inherit are side by side on one address.
 //
 // # Restarts
 //
-// The Keeper has all sockets, by the names GATEWAY.LISTEN.0 to 7 and control; they come
+// The Keeper has all sockets, by names made of the address, 0 to 7 and control: an address
+// is found again whatever its gateway is called now. They come
 // back in Options.Sockets in any order. They are checked, the order is proved anew, and
 // where one is missing all are opened anew. The slot with the longest queue is the steered
 // one, as no launch is left. Another image of the same process has launches: it gets State, begins with

@@ -1,21 +1,34 @@
 package listen
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 
 	"golang.org/x/sys/unix"
 )
 
-// key is the name in the fd store.
-func (o Options) key(name string) string { return o.Gateway + "." + o.Name + "." + name }
+// keyPrefix begins all names in the fd store: what has another name is lent by a socket unit.
+const keyPrefix = "listen="
+
+// key is the name of a socket in the fd store. It is made of the address alone: that
+// belongs to gatewayd, whichever gateway listens there. systemd takes no colon, and 255
+// bytes at most (sd_notify(3), FDNAME=).
+func (a address) key(name string) string {
+	at := url.QueryEscape(a.String())
+	if len(at) > 200 {
+		at = fmt.Sprintf("%x", sha256.Sum256([]byte(a.String())))
+	}
+	return keyPrefix + at + "/" + name
+}
 
 func (p *Port) keptAs(m *member) string {
 	if p.lent != "" {
 		return p.lent
 	}
-	return p.o.key(m.name)
+	return p.at.key(m.name)
 }
 
 // keep gives all sockets to the Keeper; what it has already it does not store again.
@@ -26,7 +39,7 @@ func (p *Port) keep() {
 	for _, m := range p.members {
 		f, err := p.file(m)
 		if err == nil {
-			err = p.o.Keeper.Keep(p.o.key(m.name), f)
+			err = p.o.Keeper.Keep(p.at.key(m.name), f)
 			f.Close()
 		}
 		if err != nil {
@@ -45,7 +58,7 @@ func (p *Port) giveUp() error {
 		if err := unix.Shutdown(m.fd, unix.SHUT_RDWR); err != nil && !errors.Is(err, unix.ENOTCONN) {
 			faults = append(faults, os.NewSyscallError("shutdown", err))
 		}
-		faults = append(faults, p.o.drop(m.name))
+		faults = append(faults, p.o.drop(p.at.key(m.name)))
 	}
 	return errors.Join(append(faults, p.unlink())...)
 }
@@ -54,7 +67,7 @@ func (o Options) drop(name string) error {
 	if o.Keeper == nil {
 		return nil
 	}
-	return o.Keeper.Drop(o.key(name))
+	return o.Keeper.Drop(name)
 }
 
 // takeGroup takes the group over from Sockets, where all of it is there.
@@ -63,7 +76,7 @@ func takeGroup(o Options, at address) (group []*member, complete bool) {
 	var faults []error
 	there := 0
 	for _, m := range group {
-		files := o.Sockets.take(o.key(m.name))
+		files := o.Sockets.take(at.key(m.name))
 		there += len(files)
 		var err error
 		if m.fd, err = pick(files, func(fd int) error { return fits(fd, at, true) }); err != nil {
@@ -75,15 +88,15 @@ func takeGroup(o Options, at address) (group []*member, complete bool) {
 	}
 	closeAll(group)
 	if there > 0 {
-		dropAll(o, group)
+		dropAll(o, at, group)
 		o.log("opening all sockets anew", fmt.Errorf("what was kept of %s is of no use: %w", at, errors.Join(faults...)))
 	}
 	return nil, false
 }
 
-func dropAll(o Options, group []*member) {
+func dropAll(o Options, at address, group []*member) {
 	for _, m := range group {
-		if err := o.drop(m.name); err != nil {
+		if err := o.drop(at.key(m.name)); err != nil {
 			o.log("dropping a socket", err)
 		}
 	}

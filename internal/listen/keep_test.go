@@ -75,7 +75,7 @@ func (s *store) sockets(t *testing.T) *Sockets {
 		}
 	}
 	sockets := NewSockets(files)
-	t.Cleanup(func() { sockets.CloseRest() })
+	t.Cleanup(func() { closeFiles(sockets.files) })
 	return sockets
 }
 
@@ -106,7 +106,7 @@ func TestStore(t *testing.T) {
 			needs(t, hosts...)
 			s := newStore(t)
 			first := begin(t, address, kept(s, nil))
-			if got, want := fmt.Sprint(s.names()), "[web.http.0 web.http.1 web.http.2 web.http.3 web.http.4 web.http.5 web.http.6 web.http.7 web.http.control]"; got != want {
+			if got := s.names(); len(got) != slots+1 || got[0] != first.at.key("0") || got[slots] != first.at.key("control") || strings.Contains(got[0], ":") {
 				t.Fatalf("kept are %s", got)
 			}
 			take(t, first)
@@ -157,26 +157,26 @@ func TestStoreThatIsOfNoUse(t *testing.T) {
 		spoil func(*testing.T, *store, *Port)
 		want  string
 	}{
-		"one is missing": {func(_ *testing.T, s *store, _ *Port) { _ = s.Drop("web.http.3") }, "socket 3: is not there"},
-		"another address": {func(t *testing.T, s *store, _ *Port) {
+		"one is missing": {func(_ *testing.T, s *store, p *Port) { _ = s.Drop(p.at.key("3")) }, "socket 3: is not there"},
+		"another address": {func(t *testing.T, s *store, p *Port) {
 			other := begin(t, "127.0.0.1:0")
-			_ = s.Drop("web.http.3")
+			_ = s.Drop(p.at.key("3"))
 			f, err := other.file(other.members[3])
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer f.Close()
-			_ = s.Keep("web.http.3", f)
+			_ = s.Keep(p.at.key("3"), f)
 		}, "is bound to 127.0.0.1:"},
-		"no socket": {func(t *testing.T, s *store, _ *Port) {
-			_ = s.Drop("web.http.control")
+		"no socket": {func(t *testing.T, s *store, p *Port) {
+			_ = s.Drop(p.at.key("control"))
 			r, w, err := os.Pipe()
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer r.Close()
 			defer w.Close()
-			_ = s.Keep("web.http.control", r)
+			_ = s.Keep(p.at.key("control"), r)
 		}, "socket control: getsockopt"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +215,8 @@ func TestStoreThatIsMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.files["web.http.4"] = append(s.files["web.http.4"], twice)
+	four := first.at.key("4")
+	s.files[four] = append(s.files[four], twice)
 	first.Leave()
 	var lines []string
 	next := begin(t, first.Address(), kept(s, s.sockets(t)), logged(&lines))
@@ -236,7 +237,7 @@ func TestStoreGetsBackWhatIsShutDown(t *testing.T) {
 	if err := unix.Shutdown(p.members[2].fd, unix.SHUT_RDWR); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Drop("web.http.2"); err != nil {
+	if err := s.Drop(p.at.key("2")); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Check(within(t)); err != nil {
@@ -258,12 +259,23 @@ func TestStoreThatIsFull(t *testing.T) {
 	}
 }
 
-// A port that had slots is one for gatewayd itself now, and the other way round.
+// unsteered opens the one socket of a kernel that does not steer.
+func unsteered(t *testing.T, o Options) (*Port, error) {
+	at, err := resolve(t.Context(), o.Address)
+	if err != nil {
+		return nil, err
+	}
+	o.Backlog = 128
+	return openUnsteered(o, at, errors.New("for a test"))
+}
+
+// A port that had slots has one socket for all now, and the other way round.
 func TestStoreOfAnotherKind(t *testing.T) {
-	single := func(o *Options) { o.Single = true }
 	s := newStore(t)
 	first := begin(t, "127.0.0.1:0", kept(s, nil))
-	for n, set := range []func(*Options){single, single, func(*Options) {}} {
+	open := func(o Options) (*Port, error) { return Open(within(t), o) }
+	single := func(o Options) (*Port, error) { return unsteered(t, o) }
+	for n, open := range []func(Options) (*Port, error){single, single, open} {
 		first.Leave()
 		sockets := s.sockets(t)
 		if n != 1 { // the same kind is taken over
@@ -271,7 +283,11 @@ func TestStoreOfAnotherKind(t *testing.T) {
 				_ = s.Drop(name)
 			}
 		}
-		next := begin(t, first.Address(), kept(s, sockets), set)
+		next, err := open(Options{Address: first.Address(), Keeper: s, Sockets: sockets})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = next.Close() })
 		if rest := sockets.Rest(); len(rest) != 0 {
 			t.Errorf("left are %s", rest)
 		}
@@ -352,7 +368,7 @@ func TestStateOfAnotherKind(t *testing.T) {
 		t.Fatal(err)
 	}
 	first.Leave()
-	if p, err := Open(within(t), Options{Address: first.Address(), Gateway: "web", Name: "http", Sockets: NewSockets(files), State: &State{Steered: 9}}); err == nil {
+	if p, err := Open(within(t), Options{Address: first.Address(), Sockets: NewSockets(files), State: &State{Steered: 9}}); err == nil {
 		p.Close()
 		t.Error("a state that cannot be is taken")
 	}
@@ -360,16 +376,23 @@ func TestStateOfAnotherKind(t *testing.T) {
 
 func TestSockets(t *testing.T) {
 	f := func() *os.File { r, w, _ := os.Pipe(); w.Close(); return r }
-	s := NewSockets(map[string][]*os.File{"a": {f()}, "b": {f(), f()}})
-	for _, f := range s.take("a") {
+	one, two := keyPrefix+"a", keyPrefix+"b"
+	s := NewSockets(map[string][]*os.File{one: {f()}, two: {f(), f()}, "web.socket": {f()}})
+	for _, f := range s.take(one) {
 		f.Close()
 	}
-	if got := fmt.Sprint(s.Rest(), len(s.take("a"))); got != "[b] 0" {
+	if got := fmt.Sprint(s.Rest(), s.Lent(), len(s.take(one))); got != "[listen=b web.socket] [web.socket] 0" {
 		t.Error(got)
 	}
-	if got := fmt.Sprint(s.CloseRest(), s.Rest()); got != "[b] []" {
+	if got := fmt.Sprint(s.CloseRest(), s.Rest()); got != "[listen=b] [web.socket]" {
 		t.Error(got)
 	}
+	copies, err := s.Files()
+	if err != nil || len(copies["web.socket"]) != 1 {
+		t.Errorf("copies are %v, %v", copies, err)
+	}
+	closeFiles(copies)
+	closeFiles(s.files)
 	if got := fmt.Sprint((*Sockets)(nil).CloseRest()); got != "[]" {
 		t.Error(got)
 	}

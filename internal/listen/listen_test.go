@@ -27,7 +27,7 @@ func TestMain(m *testing.M) {
 // begin opens a port for a test, and says what it logs.
 func begin(t *testing.T, address string, o ...func(*Options)) *Port {
 	t.Helper()
-	options := Options{Gateway: "web", Name: "http", Address: address, Log: func(msg string, err error) { t.Log(msg+":", err) }}
+	options := Options{Address: address, Log: func(msg string, err error) { t.Log(msg+":", err) }}
 	for _, set := range o {
 		set(&options)
 	}

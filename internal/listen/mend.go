@@ -6,6 +6,8 @@ import (
 	"maps"
 	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 )
 
 // Mend makes good what a program may have done to the sockets that it has a copy of:
@@ -73,6 +75,28 @@ func (p *Port) establish(ctx context.Context) error {
 	}
 	if len(strangers) > 0 {
 		return &TakenError{Address: p.at.String(), Holders: holders(strangers)}
+	}
+	return nil
+}
+
+// SetBacklog bounds from now on how many connections wait; 0: 4096.
+func (p *Port) SetBacklog(n int) error {
+	if n <= 0 {
+		n = defaultBacklog
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed || p.lent != "" || n == p.o.Backlog {
+		return nil
+	}
+	p.o.Backlog = n
+	for _, m := range p.members {
+		if !listening(m.fd) {
+			continue // that is for Mend, which listens with it
+		}
+		if err := unix.Listen(m.fd, n); err != nil { // of a socket that listens it changes the limit alone
+			return fmt.Errorf("change the backlog of %s: %w", p.at, err)
+		}
 	}
 	return nil
 }

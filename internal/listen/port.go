@@ -2,7 +2,6 @@ package listen
 
 import (
 	"context"
-	"net"
 	"net/netip"
 	"os"
 	"strconv"
@@ -21,16 +20,16 @@ const (
 
 // Options of a Port.
 type Options struct {
-	Gateway, Name string
-	Address       string // HOST:PORT, unix:/PATH or systemd:NAME
-	Backlog       int    // 0: 4096; the kernel's limit is net.core.somaxconn
-	Single        bool   // gatewayd accepts by itself: one socket is enough
-	Sockets       *Sockets
-	Keeper        Keeper                      // nil: none
-	State         *State                      // what an earlier image of this process had; nil: nothing
-	Rescued       func(n int)                 // called with how many connections were rescued; may be nil
-	Log           func(msg string, err error) // what was noticed and mended; may be nil; must not call the port
+	Address string // HOST:PORT, unix:/PATH or systemd:NAME
+	Backlog int    // 0: 4096; the kernel's limit is net.core.somaxconn
+	Sockets *Sockets
+	Keeper  Keeper                      // nil: none
+	State   *State                      // what an earlier image of this process had; nil: nothing
+	Rescued func(n int)                 // called with how many connections were rescued; may be nil
+	Log     func(msg string, err error) // what was noticed and mended; may be nil; must not call the port
 }
+
+const defaultBacklog = 4096
 
 // Port is one address. Its methods may be called from several goroutines.
 type Port struct {
@@ -76,7 +75,7 @@ func newPort(o Options, at address, kind Kind, members []*member) *Port {
 // Open makes or takes over the sockets of an address. A *TakenError says that somebody else has it.
 func Open(ctx context.Context, o Options) (*Port, error) {
 	if o.Backlog <= 0 {
-		o.Backlog = 4096
+		o.Backlog = defaultBacklog
 	}
 	if name, ok := strings.CutPrefix(o.Address, "systemd:"); ok {
 		return openInherited(o, name)
@@ -85,8 +84,8 @@ func Open(ctx context.Context, o Options) (*Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	if o.Single || at.path != "" {
-		return openSingle(o, at)
+	if at.path != "" {
+		return openOne(o, at, "a unix socket has no slots: "+cost)
 	}
 	return openSlots(ctx, o, at)
 }
@@ -117,17 +116,6 @@ func (p *Port) Waiting() int {
 	return queued(p.members[p.serving].fd)
 }
 
-// Listener returns a copy of the socket of a Single port, to accept from. It has a close
-// of its own, which the port survives.
-func (p *Port) Listener() (net.Listener, error) {
-	f, err := p.file(p.members[0])
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return net.FileListener(f)
-}
-
 // file returns a copy of m's socket. Nothing here ever turns O_NONBLOCK off: it belongs
 // to the open file, which the programs of a gateway share.
 func (p *Port) file(m *member) (*os.File, error) {
@@ -136,7 +124,7 @@ func (p *Port) file(m *member) (*os.File, error) {
 	if p.closed {
 		return nil, os.ErrClosed
 	}
-	return duplicate(m.fd, p.o.key(m.name))
+	return duplicate(m.fd, p.at.key(m.name))
 }
 
 // Close gives the address up: nobody listens on it any more, a program that has a copy
@@ -168,5 +156,5 @@ func (p *Port) close(giveUp bool) error {
 	return err
 }
 
-// slotName is the name of slot n in the fd store, behind those of gateway and listen.
+// slotName is the name of slot n in the fd store, behind the address.
 func slotName(n int) string { return strconv.Itoa(n) }

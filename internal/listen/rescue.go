@@ -49,7 +49,7 @@ func (p *Port) stopRescues() {
 }
 
 func (p *Port) startRescue(m *member) {
-	socket, err := duplicate(m.fd, p.o.key(m.name))
+	socket, err := duplicate(m.fd, p.at.key(m.name))
 	if err != nil {
 		p.o.Log("rescuing connections", err)
 		return

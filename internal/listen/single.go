@@ -13,31 +13,19 @@ import (
 // cost is what a port without slots does not have.
 const cost = "all launches accept from one socket: who answers a probe cannot be told, a warming launch gets connections of clients, a canary has no share, and a drain cannot count"
 
-// openSingle opens one socket: for gatewayd itself, or a unix socket.
-func openSingle(o Options, at address) (*Port, error) {
-	return openOne(o, at, whySingle(o, at))
-}
-
-func whySingle(o Options, at address) string {
-	if o.Single {
-		return "gatewayd accepts by itself"
-	}
-	return "a unix socket has no slots: " + cost
-}
-
 // openUnsteered opens one socket for all where slots cannot be had.
 func openUnsteered(o Options, at address, cause error) (*Port, error) {
 	return openOne(o, at, fmt.Sprintf("slots cannot be had (%v): %s", cause, cost))
 }
 
 func openOne(o Options, at address, why string) (*Port, error) {
-	dropOthers(o)
+	dropOthers(o, at)
 	m := &member{name: slotName(0)}
 	var err error
-	files := o.Sockets.take(o.key(m.name))
+	files := o.Sockets.take(at.key(m.name))
 	if m.fd, err = pick(files, func(fd int) error { return fitsAlone(fd, at) }); err != nil {
 		if len(files) > 0 {
-			dropAll(o, []*member{m})
+			dropAll(o, at, []*member{m})
 			o.log("opening the socket anew", fmt.Errorf("what was kept of %s is of no use: %w", at, err))
 		}
 		if m.fd, err = at.listen(o.Backlog); err != nil {
@@ -63,14 +51,14 @@ func fitsAlone(fd int, at address) error {
 }
 
 // dropOthers forgets what was kept of a port that had slots.
-func dropOthers(o Options) {
+func dropOthers(o Options, at address) {
 	for _, m := range blankGroup()[1:] {
-		files := o.Sockets.take(o.key(m.name))
+		files := o.Sockets.take(at.key(m.name))
 		for _, f := range files {
 			f.Close()
 		}
 		if len(files) > 0 {
-			dropAll(o, []*member{m})
+			dropAll(o, at, []*member{m})
 		}
 	}
 }
@@ -79,9 +67,7 @@ func dropOthers(o Options) {
 func openInherited(o Options, name string) (*Port, error) {
 	files := o.Sockets.take(name)
 	if len(files) != 1 {
-		for _, f := range files {
-			f.Close()
-		}
+		o.Sockets.giveBack(name, files...)
 		return nil, fmt.Errorf("listen on %s: systemd has handed over %d sockets of this name, not one: start gatewayd by its socket unit, with FileDescriptorName=%s for one ListenStream=", o.Address, len(files), name)
 	}
 	fd, err := adopt(files[0])

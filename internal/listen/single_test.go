@@ -123,7 +123,7 @@ func TestUnixIsMended(t *testing.T) {
 			if got := whoUnix(t, path); got != "one" {
 				t.Errorf("%q answers", got)
 			}
-			if got := s.files["web.http.0"]; len(got) != 1 || inode(int(got[0].Fd())) != inode(p.members[0].fd) {
+			if got := s.files[p.at.key("0")]; len(got) != 1 || inode(int(got[0].Fd())) != inode(p.members[0].fd) {
 				t.Errorf("%d are kept, or another one", len(got))
 			}
 		})
@@ -226,7 +226,12 @@ func TestInherited(t *testing.T) {
 }
 
 func TestSharedSocketIsMended(t *testing.T) {
-	p := begin(t, "127.0.0.1:0", func(o *Options) { o.Single = true })
+	p, err := unsteered(t, Options{Address: "127.0.0.1:0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = p.Close() })
+	p.o.Log = func(string, error) {}
 	if err := unix.Shutdown(p.members[0].fd, unix.SHUT_RDWR); err != nil {
 		t.Fatal(err)
 	}
@@ -238,12 +243,11 @@ func TestSharedSocketIsMended(t *testing.T) {
 
 func TestListener(t *testing.T) {
 	s := newStore(t)
-	single := func(o *Options) { o.Single = true }
-	first := begin(t, "127.0.0.1:0", single, kept(s, nil))
+	first := begin(t, "127.0.0.1:0", kept(s, nil))
 	first.Leave()
 	c := connectTo(t, first)
-	next := begin(t, first.Address(), single, kept(s, s.sockets(t)))
-	l, err := next.Listener()
+	next := begin(t, first.Address(), kept(s, s.sockets(t)))
+	l, err := take(t, next).Listener()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -257,4 +261,18 @@ func TestListener(t *testing.T) {
 	}
 	l.Close()
 	connectTo(t, next)
+}
+
+// The limit of the queue is that of the kernel's TCP_INFO, tcpi_sacked of a listener.
+func TestBacklogIsChanged(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	if err := p.SetBacklog(7); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range p.members {
+		info, err := unix.GetsockoptTCPInfo(m.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+		if err != nil || info.Sacked != 7 {
+			t.Errorf("socket %s has room for %d, %v", m.name, info.Sacked, err)
+		}
+	}
 }

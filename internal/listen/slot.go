@@ -79,6 +79,17 @@ func (s *Slot) Index() int { return s.n }
 // closes it; it must not be turned into a net.Listener meanwhile.
 func (s *Slot) File() (*os.File, error) { return s.p.file(s.p.members[s.n]) }
 
+// Listener is a copy of the socket for gatewayd itself, to accept from. It has a close of
+// its own, which the slot survives.
+func (s *Slot) Listener() (net.Listener, error) {
+	f, err := s.File()
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return net.FileListener(f)
+}
+
 // Dial connects through the address that clients use, and to this slot, whatever is
 // steered: an answer comes from a program that holds it, and from no other.
 func (s *Slot) Dial(ctx context.Context) (net.Conn, error) {

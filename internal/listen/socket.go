@@ -11,7 +11,7 @@ import (
 // by Go's poller and wake gatewayd for each connection that a launch accepts.
 type member struct {
 	fd     int
-	name   string  // in the fd store, behind those of gateway and listen
+	name   string  // in the fd store, behind the address
 	mark   mark    // what its connections inherit
 	place  int     // its index in the group
 	held   bool    // a launch has it
@@ -85,6 +85,11 @@ func duplicate(fd int, name string) (*os.File, error) {
 // adopt takes the socket of f over and closes f.
 func adopt(f *os.File) (fd int, err error) {
 	defer f.Close()
+	return again(f)
+}
+
+// again returns another descriptor of f's open file.
+func again(f *os.File) (fd int, err error) {
 	raw, err := f.SyscallConn()
 	if err != nil {
 		return -1, err
@@ -95,6 +100,14 @@ func adopt(f *os.File) (fd int, err error) {
 		err = os.NewSyscallError("fcntl", errno)
 	}
 	return fd, err
+}
+
+func copyOf(f *os.File) (*os.File, error) {
+	fd, err := again(f)
+	if err != nil {
+		return nil, err
+	}
+	return os.NewFile(uintptr(fd), f.Name()), nil
 }
 
 // listening says whether fd listens. A program that has a copy may have shut it down.

@@ -4,7 +4,10 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
+
+	"golang.org/x/sys/unix"
 )
 
 // Keeper keeps sockets beyond the end of this process: systemd's fd store.
@@ -38,14 +41,17 @@ func (s *Sockets) take(name string) []*os.File {
 	return s.files[name]
 }
 
-// giveBack returns a socket that belongs to a socket unit, so that it can be taken again.
-func (s *Sockets) giveBack(name string, f *os.File) {
+// giveBack returns sockets of a socket unit, so that they can be taken again.
+func (s *Sockets) giveBack(name string, files ...*os.File) {
+	if s == nil || len(files) == 0 {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.files == nil {
 		s.files = map[string][]*os.File{}
 	}
-	s.files[name] = append(s.files[name], f)
+	s.files[name] = append(s.files[name], files...)
 }
 
 // Rest are the names that nobody has taken.
@@ -58,14 +64,58 @@ func (s *Sockets) Rest() []string {
 	return slices.Sorted(maps.Keys(s.files))
 }
 
-// CloseRest closes what nobody has taken, and returns its names: they are to be dropped
-// from the fd store.
-func (s *Sockets) CloseRest() []string {
-	rest := s.Rest()
-	for _, name := range rest {
+// Lent are those of the Rest that belong to socket units: they stay, for who asks later.
+func (s *Sockets) Lent() []string {
+	return slices.DeleteFunc(s.Rest(), func(name string) bool { return strings.HasPrefix(name, keyPrefix) })
+}
+
+// CloseRest gives up the addresses that were kept and that nobody has taken, and returns
+// the names of their sockets: they are to be dropped from the fd store, whose copies
+// listen no more either.
+func (s *Sockets) CloseRest() (closed []string) {
+	for _, name := range s.Rest() {
+		if !strings.HasPrefix(name, keyPrefix) {
+			continue
+		}
 		for _, f := range s.take(name) {
+			if fd, err := adopt(f); err == nil {
+				_ = unix.Shutdown(fd, unix.SHUT_RDWR) // one that does not listen is as good
+				if at, err := boundTo(fd); err == nil {
+					_ = unlinkOf(fd, at.path) // a path that stays is cleared by who listens there next
+				}
+				unix.Close(fd)
+			}
+		}
+		closed = append(closed, name)
+	}
+	return closed
+}
+
+// Files are copies of what nobody has taken, by name.
+func (s *Sockets) Files() (map[string][]*os.File, error) {
+	copies := map[string][]*os.File{}
+	if s == nil {
+		return copies, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, files := range s.files {
+		for _, f := range files {
+			c, err := copyOf(f)
+			if err != nil {
+				closeFiles(copies)
+				return nil, err
+			}
+			copies[name] = append(copies[name], c)
+		}
+	}
+	return copies, nil
+}
+
+func closeFiles(all map[string][]*os.File) {
+	for _, files := range all {
+		for _, f := range files {
 			f.Close()
 		}
 	}
-	return rest
 }

@@ -52,14 +52,12 @@ func TestTaken(t *testing.T) {
 			other := startHolder(t, nil)
 			other.must(t, c.order+" "+theirs)
 			_, port, _ := net.SplitHostPort(theirs)
-			for _, single := range []bool{false, true} {
-				p, err := Open(within(t), Options{Address: net.JoinHostPort(c.ours, port), Single: single})
-				if err == nil {
-					p.Close()
-					t.Fatal("a port that is taken is opened")
-				}
-				isNamed(t, err, other.pid)
+			p, err := Open(within(t), Options{Address: net.JoinHostPort(c.ours, port)})
+			if err == nil {
+				p.Close()
+				t.Fatal("a port that is taken is opened")
 			}
+			isNamed(t, err, other.pid)
 		})
 	}
 }

@@ -97,7 +97,7 @@ func (p *Port) mendUnix() error {
 		return err
 	}
 	p.o.Log("listening anew", fmt.Errorf("%s: %w", p.at, cause))
-	if err := p.o.drop(p.members[0].name); err != nil {
+	if err := p.o.drop(p.at.key(p.members[0].name)); err != nil {
 		p.o.Log("dropping a socket", err)
 	}
 	p.keep()
@@ -170,13 +170,15 @@ func pathInode(fd int) (number uint32, shut, known bool) {
 }
 
 // unlink removes the path of a socket of ours.
-func (p *Port) unlink() error {
+func (p *Port) unlink() error { return unlinkOf(p.members[0].fd, p.at.path) }
+
+func unlinkOf(fd int, path string) error {
 	var st unix.Stat_t
-	if p.at.path == "" || unix.Lstat(p.at.path, &st) != nil {
+	if path == "" || unix.Lstat(path, &st) != nil {
 		return nil
 	}
-	if number, _, known := pathInode(p.members[0].fd); !known || number != uint32(st.Ino) {
+	if number, _, known := pathInode(fd); !known || number != uint32(st.Ino) {
 		return nil
 	}
-	return os.Remove(p.at.path)
+	return os.Remove(path)
 }

@@ -45,9 +45,7 @@ func (p *Proxy) Relisten(l net.Listener) {
 	p.mu.Lock()
 	before := p.listener
 	p.listener = l.(listener)
-	if p.life != live || p.held {
-		_ = p.listener.SetDeadline(past)
-	}
+	p.heed()
 	if p.life == closed {
 		before = p.listener
 	}

@@ -14,14 +14,15 @@ func TestHold(t *testing.T) {
 			before := p.client(t)
 			ask(t, before, "a", "old a")
 			listener := copyListener(t, p)
-			p.Hold()
+			p.Hold(true)
 			after := p.client(t)
 			ask(t, before, "b", "old b")
 
-			q := New(listener, Options{Park: limit})
+			q := New(listener, Options{Park: limit, Held: true})
 			defer q.Close()
 			q.Add(1, next.dial())
 			q.Switch(1, 100)
+			q.Hold(false)
 			ask(t, after, "c", "next c")
 			if s := p.Stats(); s.Accepted != 1 {
 				t.Errorf("the old one has accepted %d", s.Accepted)
@@ -40,11 +41,23 @@ func TestHoldOfAFullProxy(t *testing.T) {
 	ask(t, before, "a", "old a")
 	after := p.client(t) // waits for room
 	listener := copyListener(t, p)
-	p.Hold()
+	p.Hold(true)
 	before.Close()
 	q := New(listener, Options{Park: limit})
 	defer q.Close()
 	q.Add(1, next.dial())
 	q.Switch(1, 100)
 	ask(t, after, "b", "next b")
+}
+
+// One that was held accepts again, and parks as long as it was told meanwhile.
+func TestHoldIsUndone(t *testing.T) {
+	p := serve(t, "tcp", Options{Park: limit})
+	p.Hold(true)
+	c := p.client(t)
+	p.SetPark(0)
+	p.Hold(false)
+	if _, err := c.Read(make([]byte, 1)); err == nil || p.Stats().Refused != 1 {
+		t.Errorf("%v, stats %+v", err, p.Stats())
+	}
 }

@@ -41,19 +41,34 @@ func (p *Proxy) Close() error {
 	return err
 }
 
-// Hold stops accepting for good: who comes waits in the kernel, for whoever has the
-// listener as well. What was accepted goes on.
-func (p *Proxy) Hold() {
+// Hold stops accepting, or begins again: who comes meanwhile waits in the kernel, for
+// whoever has the listener as well. What was accepted goes on.
+func (p *Proxy) Hold(held bool) {
 	p.mu.Lock()
-	p.held = true
-	accepting := p.accepting
-	_ = p.listener.SetDeadline(past) // one that is closed accepts nothing either
+	was, accepting := p.held, p.accepting
+	p.held = held
+	p.heed()
+	if was && !held && p.life == live {
+		p.beginAccepting()
+	}
 	p.mu.Unlock()
+	if !held {
+		return
+	}
 	select {
-	case p.room <- struct{}{}: // accept may wait for room
+	case p.room <- struct{}{}: // accept may wait for room, or for the end of this
 	default:
 	}
 	<-accepting // a connection that comes before it has noticed would still be taken
+}
+
+// heed has the listener accept or not. Call with the lock held.
+func (p *Proxy) heed() {
+	var until time.Time
+	if p.held || p.life != live {
+		until = past
+	}
+	_ = p.listener.SetDeadline(until) // one that is closed accepts nothing: accept finds out
 }
 
 // spawn runs f, and leaves when it returns. Call with the lock held.
@@ -92,9 +107,7 @@ func (p *Proxy) whenCalm() <-chan struct{} {
 func (p *Proxy) start() {
 	p.life = live
 	p.stop = make(chan struct{})
-	if !p.held {
-		_ = p.listener.SetDeadline(time.Time{}) // as below: accept says it when it is closed
-	}
+	p.heed()
 	for _, l := range p.launches {
 		l.renew()
 	}
@@ -102,8 +115,17 @@ func (p *Proxy) start() {
 		c.arm()
 		c.begin()
 	}
+	p.beginAccepting()
+}
+
+// beginAccepting does nothing while held. Call with the lock held.
+func (p *Proxy) beginAccepting() {
 	accepting := make(chan struct{})
 	p.accepting = accepting
+	if p.held {
+		close(accepting)
+		return
+	}
 	p.spawn(func() { defer close(accepting); p.accept() })
 }
 
@@ -113,7 +135,7 @@ func (p *Proxy) halt(to life) {
 		close(p.stop)
 	}
 	p.life = to
-	_ = p.listener.SetDeadline(past)
+	p.heed()
 	for _, l := range p.launches {
 		l.cancel()
 	}

@@ -65,6 +65,7 @@ package proxy
 import (
 	"context"
 	"net"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -75,9 +76,15 @@ type Options struct {
 	Park          time.Duration // how long a connection waits while nothing serves
 	ProxyProtocol bool          // a PROXY v2 header goes before what the client sends
 	Max           int           // connections at a time; 0: a fifth of RLIMIT_NOFILE, which leaves Suspend its copies
+	Held          bool          // it begins as after Hold(true)
+	Connect       Connect       // for Dial, where another may get what is sent to the address; nil: nobody else does
 	Log           func(message string, err error)
 	Debug         func(message string, err error) // what is no news: a program that does not listen yet
 }
+
+// Connect makes the connection of a Proxy's Dial. It tells the source before it connects;
+// forget is called when the connection has been accepted.
+type Connect func(ctx context.Context, tell func(source netip.AddrPort)) (c net.Conn, forget func(), err error)
 
 // Dial connects to the program of a launch, and gives up when ctx ends. The connection
 // is a *net.TCPConn or a *net.UnixConn.
@@ -105,7 +112,7 @@ type Proxy struct {
 
 	mu         sync.Mutex
 	life       life
-	held       bool          // accepts no more, see Hold
+	held       bool          // accepts none, see Hold
 	accepting  chan struct{} // closed when accept has returned
 	stop       chan struct{} // closed: the accept loop ends
 	goroutines int           // that run
@@ -163,6 +170,7 @@ func build(l net.Listener, o Options) *Proxy {
 	return &Proxy{
 		listener: l.(listener),
 		options:  o,
+		held:     o.Held,
 		park:     o.Park,
 		buffers:  sync.Pool{New: func() any { return new(buffer) }},
 		room:     make(chan struct{}, 1),

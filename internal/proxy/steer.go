@@ -38,19 +38,15 @@ func (s *steering) report(err error) {
 func (p *Proxy) Dial(ctx context.Context, n int) (net.Conn, error) {
 	s := &steering{n: n, ctx: ctx, result: make(chan error, 1)}
 	var source string
-	d := net.Dialer{ControlContext: func(_ context.Context, _, _ string, raw syscall.RawConn) (err error) {
-		if source, err = bindSource(raw, p.target()); err == nil {
-			p.note(source, s)
-		}
-		return err
-	}}
-	d.SetMultipathTCP(false)
-	target := p.target()
-	c, err := d.DialContext(ctx, target.Network(), target.String())
+	c, forget, err := p.connect(ctx, func(from string) {
+		source = from
+		p.note(source, s)
+	})
 	if err != nil {
 		p.note(source, nil)
 		return nil, err
 	}
+	defer forget()
 	select {
 	case err = <-s.result:
 	case <-ctx.Done():
@@ -62,6 +58,26 @@ func (p *Proxy) Dial(ctx context.Context, n int) (net.Conn, error) {
 		return nil, fmt.Errorf("reach launch %d: %w", n, err)
 	}
 	return c, nil
+}
+
+// connect tells the source, and then connects.
+func (p *Proxy) connect(ctx context.Context, tell func(source string)) (net.Conn, func(), error) {
+	if p.options.Connect != nil {
+		return p.options.Connect(ctx, func(from netip.AddrPort) {
+			tell(netip.AddrPortFrom(from.Addr().Unmap(), from.Port()).String())
+		})
+	}
+	target := p.target()
+	d := net.Dialer{ControlContext: func(_ context.Context, _, _ string, raw syscall.RawConn) error {
+		source, err := bindSource(raw, target)
+		if err == nil {
+			tell(source)
+		}
+		return err
+	}}
+	d.SetMultipathTCP(false)
+	c, err := d.DialContext(ctx, target.Network(), target.String())
+	return c, func() {}, err
 }
 
 // note remembers what is steered by its source address, or forgets it (nil).
