@@ -42,9 +42,9 @@ func (la *launch) takePorts(ctx context.Context) error {
 	return nil
 }
 
-// withoutPort: who has an address may be gone the next time.
+// withoutPort: what waited for an address of ours may have it the next time.
 func (la *launch) withoutPort(ctx context.Context, err error) error {
-	if errors.Is(err, unix.EADDRINUSE) || ctx.Err() != nil {
+	if ctx.Err() != nil {
 		return err
 	}
 	return permanent(err)

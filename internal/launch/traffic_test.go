@@ -306,8 +306,8 @@ func TestPortThatIsTaken(t *testing.T) {
 		t.Errorf("define = %v, want a TakenError", err)
 	}
 	_, err = l.Prepare(t.Context(), 1, g.Revision())
-	if errors.Is(err, supervisor.ErrPermanent) || !errors.As(err, new(*listen.TakenError)) {
-		t.Errorf("prepare = %v, want a TakenError that may pass", err)
+	if !errors.Is(err, supervisor.ErrPermanent) || !errors.As(err, new(*listen.TakenError)) {
+		t.Errorf("prepare = %v, want a permanent TakenError", err)
 	}
 	must(t, l.Clean(t.Context(), 1))
 	must(t, other.Close())
