@@ -39,6 +39,11 @@ rollback, or a change of the gateway's table in the configuration.`,
 		Example: "  gatewayd deploy web --rootfs /srv/web-2\n  gatewayd deploy web --canary 10% --for 1m --wait",
 		Args:    exactArgs("NAME"),
 		RunE: func(command *cobra.Command, args []string) error {
+			for _, name := range []string{"rootfs", "bundle", "canary"} {
+				if flag := command.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
+					return usageError{fmt.Errorf("deploy: --%s is empty: a variable that is not set?", name)}
+				}
+			}
 			request, err := deployRequest(flags.rootfs, flags.bundle, flags.canary, flags.canaryFor)
 			if err != nil {
 				return usageError{fmt.Errorf("deploy: %w", err)}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"go.uber.org/zap"
@@ -140,9 +141,12 @@ func (d *daemon) binaryPath() string {
 
 // openBinary holds the file that is there now. No other one can get its inode.
 func (d *daemon) openBinary() (*os.File, error) {
-	file, err := os.Open(d.binaryPath())
+	file, err := os.OpenFile(d.binaryPath(), os.O_RDONLY|syscall.O_NONBLOCK, 0) // a FIFO would wait for its other end
 	if err != nil {
 		return nil, fmt.Errorf("open the new gatewayd: %w", err)
+	}
+	if info, err := file.Stat(); err != nil || !info.Mode().IsRegular() {
+		return nil, errors.Join(fmt.Errorf("open the new gatewayd: %s is no regular file", file.Name()), err, file.Close())
 	}
 	return file, nil
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"time"
 
@@ -66,21 +67,29 @@ func (p *Proxy) add(client stream) {
 
 // awaitRoom waits until one more connection may be had. It says false when the Proxy stops.
 func (p *Proxy) awaitRoom() bool {
-	for told := false; ; told = true {
+	for {
 		p.mu.Lock()
 		full, stop, goesOn := len(p.conns) >= p.options.Max, p.stop, p.life == live && !p.held
 		p.mu.Unlock()
 		if !goesOn || !full {
 			return goesOn
 		}
-		if !told {
-			p.options.Log("accept connection: as many as may be are in flight; the next ones wait in the kernel's queue", nil)
+		if now := time.Now(); now.Sub(p.toldFull) >= time.Minute {
+			p.toldFull = now
+			p.options.Log(fmt.Sprintf("accept connection: all %d that may be are there; the next ones wait in the kernel's queue (LimitNOFILE= decides how many may be)", p.options.Max), nil)
 		}
 		select {
 		case <-p.room:
 		case <-stop:
 		}
 	}
+}
+
+// full says whether nothing is accepted until a connection ends.
+func (p *Proxy) full() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.conns) >= p.options.Max
 }
 
 func (p *Proxy) stopped() bool {

@@ -40,8 +40,17 @@ func TestFull(t *testing.T) {
 	if n := p.Stats().Accepted; n != 10 {
 		t.Errorf("%d accepted", n)
 	}
+	probe, err := p.Dial(t.Context(), 1) // is not kept waiting by clients
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask(t, probe.(stream), "p", "one p")
+	probe.Close()
 	idle[0].Close()
 	late.Wait()
+	if n := told.Load(); n != 1 {
+		t.Errorf("told %d times that there is no room", n)
+	}
 }
 
 // Idle connections, and those that say a byte now and then, keep nobody from being served.

@@ -114,6 +114,7 @@ type Proxy struct {
 	life       life
 	held       bool          // accepts none, see Hold
 	accepting  chan struct{} // closed when accept has returned
+	toldFull   time.Time     // accept's: when it was last said that there is no room
 	stop       chan struct{} // closed: the accept loop ends
 	goroutines int           // that run
 	calm       chan struct{} // closed when none does; nil: nobody asks

@@ -35,7 +35,13 @@ func (s *steering) report(err error) {
 // can have at the same time: a port of the address that is dialled, or, for a unix
 // socket, a name that the kernel chooses (autobind, unix(7)). It is bound, and noted,
 // before the connection is made.
+//
+// A Proxy that has as many connections as it may accepts nothing: then launch n is
+// dialled directly. Its clients would otherwise decide that it does not work.
 func (p *Proxy) Dial(ctx context.Context, n int) (net.Conn, error) {
+	if p.full() {
+		return p.direct(ctx, n)
+	}
 	s := &steering{n: n, ctx: ctx, result: make(chan error, 1)}
 	var source string
 	c, forget, err := p.connect(ctx, func(from string) {
@@ -78,6 +84,26 @@ func (p *Proxy) connect(ctx context.Context, tell func(source string)) (net.Conn
 	d.SetMultipathTCP(false)
 	c, err := d.DialContext(ctx, target.Network(), target.String())
 	return c, func() {}, err
+}
+
+// direct connects to launch n itself, as the one connection of ours that it is.
+func (p *Proxy) direct(ctx context.Context, n int) (net.Conn, error) {
+	p.mu.Lock()
+	l := p.launches[n]
+	p.mu.Unlock()
+	if l == nil {
+		return nil, fmt.Errorf("reach launch %d: %w", n, ErrGone)
+	}
+	c, err := l.dial(ctx)
+	if err == nil && l.header {
+		if _, err = c.Write(proxyHeader(nil, nil, true)); err != nil {
+			c.Close()
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reach launch %d: %w", n, err)
+	}
+	return c, nil
 }
 
 // note remembers what is steered by its source address, or forgets it (nil).
