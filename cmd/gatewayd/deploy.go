@@ -140,6 +140,8 @@ func (d *daemon) deliver(ctx context.Context, entry gateway, c change) (control.
 func (d *daemon) explain(entry gateway, revision string, err error) error {
 	s, _ := d.state(entry.file.Name)
 	switch {
+	case d.signals.context().Err() != nil:
+		return fmt.Errorf("gatewayd is about to end: %w", err)
 	case errors.Is(err, supervisor.ErrRolledBack):
 		return &control.Error{Code: control.CodeRolledBack, Message: fmt.Sprintf("%v; revision %s is back", err, s.Revision)}
 	case errors.Is(err, context.Canceled) || errors.Is(err, supervisor.ErrSuperseded) || s.Revision == revision:

@@ -17,6 +17,9 @@ import (
 func (p *Port) Mend(ctx context.Context) error {
 	p.mending.Lock()
 	defer p.mending.Unlock()
+	if p.anew.Swap(false) {
+		return fmt.Errorf("%s: what an earlier image had is of no use: %w", p.at, ErrRenewed)
+	}
 	if p.kind == Shared {
 		return p.mendShared()
 	}

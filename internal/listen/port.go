@@ -45,6 +45,7 @@ type Port struct {
 	reaching chan struct{} // bounds those of them that are connecting
 	mending  sync.Mutex
 	rescued  atomic.Int64
+	anew     atomic.Bool // launches of an earlier image have a socket that is lost: the next Mend says so
 	joined   atomic.Int64
 	asking   sync.Map // the sources of what Dial has made
 

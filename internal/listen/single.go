@@ -22,6 +22,7 @@ func openOne(o Options, at address, why string) (*Port, error) {
 	dropOthers(o, at)
 	m := &member{name: slotName(0)}
 	var err error
+	anew := false
 	files := o.Sockets.take(at.key(m.name))
 	if m.fd, err = pick(files, func(fd int) error { return fitsAlone(fd, at) }); err != nil {
 		if len(files) > 0 {
@@ -31,6 +32,7 @@ func openOne(o Options, at address, why string) (*Port, error) {
 		if m.fd, err = at.listen(o.Backlog); err != nil {
 			return nil, err
 		}
+		anew = o.State != nil
 	}
 	if err := unix.Listen(m.fd, o.Backlog); err != nil {
 		m.close()
@@ -38,6 +40,7 @@ func openOne(o Options, at address, why string) (*Port, error) {
 	}
 	p := newPort(o, at, Shared, []*member{m})
 	p.why = why
+	p.anew.Store(anew)
 	p.keep()
 	return p, nil
 }

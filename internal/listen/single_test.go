@@ -175,6 +175,24 @@ func TestUnixStore(t *testing.T) {
 	}
 }
 
+// What another image cannot take over, its launches have lost.
+func TestUnixPathThatIsLostToAnotherImage(t *testing.T) {
+	s := newStore(t)
+	first, path := unixPort(t, kept(s, nil))
+	state := first.State()
+	first.Leave()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	next := begin(t, "unix:"+path, kept(s, s.sockets(t)), func(o *Options) { o.State = &state })
+	if err := next.Check(t.Context()); !errors.Is(err, ErrRenewed) {
+		t.Errorf("first check: %v", err)
+	}
+	if err := next.Check(t.Context()); err != nil {
+		t.Errorf("second check: %v", err)
+	}
+}
+
 // systemd keeps its own socket: it is neither stored nor shut down, and can be taken again.
 func TestInherited(t *testing.T) {
 	for _, network := range []string{"tcp", "unix"} {
