@@ -56,6 +56,7 @@ func (d *daemon) observe(e supervisor.Event) {
 		d.log.With(of...).Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
 			event("bare-warning"))
 	}
+	d.awaitAddress(e)
 }
 
 // subject is what a record is about.

@@ -131,7 +131,7 @@ ready.probe = "http://127.0.0.1:$PORT2/"
 		t.Errorf("the cause does not name pid %d: %s", os.Getpid(), s.Cause)
 	}
 	_ = l.Close()
-	i.must("start", "web")
+	i.awaitReady("web") // nobody has to ask for it
 	i.mustAsk("PORT", "/")
 }
 
