@@ -234,7 +234,7 @@ func TestRestartCutsNobodyBehindAProxy(t *testing.T) {
 		}
 	}
 	clients.stop(t, refused, late, cut)
-	if err := i.stores("1"); err != nil {
+	if err := i.stores("9"); err != nil {
 		t.Error(err)
 	}
 }
