@@ -18,7 +18,8 @@ const (
 	extendBy     = 15 * time.Second // what systemd waits beyond the last word from us
 	gcPercent    = 25
 	hurryEvery   = 100 * time.Millisecond
-	shutdownTime = 6 * callTime // beyond the longest stop timeout: three kills, a clean, and some
+	settleTime   = 200 * time.Millisecond // an answer that takes longer comes from a program that has the connection
+	shutdownTime = 6 * callTime           // beyond the longest stop timeout: three kills, a clean, and some
 )
 
 // watch tells systemd how the gateways do, until the daemon is asked to end. It
@@ -154,6 +155,7 @@ func (d *daemon) shutdown() error {
 	for _, entry := range d.gateways.all() {
 		entry.launcher.Leave()
 	}
+	d.settleProxies()
 	err := d.supervisor.Shutdown(ctx)
 	if err != nil && ctx.Err() == nil && !errors.Is(err, supervisor.ErrRunning) {
 		// Every gateway has ended as asked. What could not be removed is for
@@ -162,6 +164,15 @@ func (d *daemon) shutdown() error {
 		return nil
 	}
 	return err
+}
+
+// settleProxies lets the programs behind proxies take up what was accepted for them.
+func (d *daemon) settleProxies() {
+	ctx, cancel := context.WithTimeout(context.Background(), settleTime)
+	defer cancel()
+	for _, entry := range d.gateways.all() {
+		entry.launcher.Settle(ctx)
+	}
 }
 
 // attend keeps systemd patient while the gateways stop, and hurries them at a

@@ -1,6 +1,7 @@
 package launch
 
 import (
+	"context"
 	"slices"
 
 	"go.uber.org/zap"
@@ -14,6 +15,16 @@ func (l *Launcher) Leave() {
 	for _, p := range l.ports.all() {
 		if p.seat != nil {
 			p.seat.Hold(true)
+		}
+	}
+}
+
+// Settle waits, after Leave, until the programs behind the proxies have taken up
+// what was accepted for them, at most until ctx ends.
+func (l *Launcher) Settle(ctx context.Context) {
+	for _, p := range l.ports.all() {
+		if p.seat != nil {
+			p.seat.Settle(ctx)
 		}
 	}
 }

@@ -1,6 +1,12 @@
 package proxy
 
-import "testing"
+import (
+	"context"
+	"io"
+	"net"
+	"testing"
+	"time"
+)
 
 // Who comes after Hold is answered by the next one that has the listener; what
 // was accepted before goes on.
@@ -59,5 +65,32 @@ func TestHoldIsUndone(t *testing.T) {
 	p.Hold(false)
 	if _, err := c.Read(make([]byte, 1)); err == nil || p.Stats().Refused != 1 {
 		t.Errorf("%v, stats %+v", err, p.Stats())
+	}
+}
+
+// Who was accepted has had an answer, or has gone, when Settle returns: its program
+// may close its listener then.
+func TestSettle(t *testing.T) {
+	answer := make(chan struct{})
+	p := serve(t, "tcp", Options{Park: limit})
+	p.Add(1, start(t, "tcp", func(c net.Conn) {
+		<-answer
+		says("one")(c)
+	}).dial())
+	p.Switch(1, 100)
+	c := p.client(t)
+	io.WriteString(c, "a\n\x00")
+	eventually(t, "relayed", func() bool { return p.moved() > 0 })
+	p.Hold(true)
+	bounded, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if p.Settle(bounded); bounded.Err() == nil {
+		t.Error("it is settled, and the client has no answer")
+	}
+	close(answer)
+	settling, cancel := context.WithTimeout(t.Context(), limit)
+	defer cancel()
+	if p.Settle(settling); settling.Err() != nil {
+		t.Error("it is not settled, and the client has its answer")
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"net"
 	"time"
 )
@@ -60,6 +61,35 @@ func (p *Proxy) Hold(held bool) {
 	default:
 	}
 	<-accepting // a connection that comes before it has noticed would still be taken
+}
+
+// Settle waits until each connection has had an answer, or has gone: so long a program
+// may not have accepted it, and when it closes its listener the kernel resets those. It
+// is for after Hold, before the programs are asked to end; ctx bounds it.
+func (p *Proxy) Settle(ctx context.Context) {
+	look := time.NewTicker(time.Millisecond) // for the end only: the relays need not tell of each first byte
+	defer look.Stop()
+	for p.unanswered() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// unanswered says whether a connection has had no byte from a program yet. One that
+// waits for a launch is not waited for.
+func (p *Proxy) unanswered() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		dialling := c.phase == waiting && c.launch != nil && !c.launch.down
+		if dialling || c.phase == relaying && c.down.moved.Load() == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // heed has the listener accept or not. Call with the lock held.
