@@ -78,7 +78,11 @@ func suiteStranger(t *testing.T, b *bench) {
 	}
 	must(t, stranger.Close())
 	eventually(t, "it has gone", func() bool { return trouble() == "" })
-	events := told.FilterField(zap.String("event", "listen-trouble")).All()
+	var events []observer.LoggedEntry // told just after it is shown
+	eventually(t, "both are told", func() bool {
+		events = told.FilterField(zap.String("event", "listen-trouble")).All()
+		return len(events) >= 2
+	})
 	if len(events) != 2 || events[0].Level != zap.WarnLevel || events[1].Level != zap.InfoLevel {
 		t.Errorf("told: %+v", events)
 	}

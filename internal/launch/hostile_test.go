@@ -97,6 +97,9 @@ func behindBadly(path string) error {
 		if err != nil {
 			return err
 		}
+		if _, err := c.Read(make([]byte, 4096)); err != nil { // an answer before the question would be no HTTP
+			return err
+		}
 		rights := unix.UnixRights(0, 1, 2)
 		_, _, err = c.(*net.UnixConn).WriteMsgUnix([]byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nfds"), rights, nil)
 		if err := errors.Join(err, c.Close()); err != nil {
