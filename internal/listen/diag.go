@@ -35,6 +35,7 @@ type endpoint struct {
 	local, remote netip.AddrPort // IPv4 as such, also that of an IPv6 socket
 	uid           uint32
 	inode         uint64 // 0: no process has it
+	cookie        uint64 // SO_COOKIE: no other socket of this machine has had it, or will
 	mark          mark
 }
 
@@ -109,6 +110,7 @@ func readEndpoint(b []byte) endpoint {
 		remote: readEnd(b[0], b[6:], b[24:]),
 		uid:    binary.NativeEndian.Uint32(b[64:]),
 		inode:  uint64(binary.NativeEndian.Uint32(b[68:])),
+		cookie: binary.NativeEndian.Uint64(b[44:]),
 	}
 	e.mark = markOf(attribute(b[answerSize:], diagSockopt))
 	return e

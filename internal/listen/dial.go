@@ -6,18 +6,16 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
-	"syscall"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // reached is a connection of ours and the listener that it reached.
 type reached struct {
 	net.Conn
 	mark     mark
-	deferred bool   // steered, but the kernel shows no mark before the client has sent something
-	forget   func() // its source is any client's again
+	cookie   uint64              // of the server's side
+	deferred bool                // steered, but the kernel shows no mark before the client has sent something
+	forget   func() *net.TCPConn // as that of Port
 }
 
 // abort resets a connection that is not wanted: whoever accepts it sees that, and a rescue
@@ -25,7 +23,7 @@ type reached struct {
 func (r reached) abort() {
 	_ = r.Conn.(*net.TCPConn).SetLinger(0)
 	r.Close()
-	r.forget()
+	discard(r.forget())
 }
 
 // connect goes through the address that clients use and is steered by its source, which is
@@ -37,7 +35,7 @@ func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
 		return reached{}, err
 	}
 	server, err := proof(ctx, p.at.client(), from)
-	r := reached{conn, server.mark, server.state == stateSynReceived, forget}
+	r := reached{conn, server.mark, server.cookie, server.state == stateSynReceived, forget}
 	if err != nil {
 		r.abort()
 		return reached{}, err
@@ -47,22 +45,19 @@ func (p *Port) connect(ctx context.Context, to aim) (reached, error) {
 
 // connectFrom tells the source before it connects. The connection is steered until forget
 // is called.
-func (p *Port) connectFrom(ctx context.Context, to aim, tell func(source netip.AddrPort)) (conn net.Conn, forget func(), err error) {
-	var from netip.AddrPort
-	forget = func() { p.forget(from) }
-	dialer := net.Dialer{Control: func(_, _ string, c syscall.RawConn) (err error) {
-		if from.IsValid() {
-			forget() // Go tries once more where a socket has connected to itself
-		}
-		if from, err = bindSource(c, p.at.client().Addr()); err != nil {
-			return err
-		}
-		tell(from)
-		return p.aim(from, to)
-	}}
-	dialer.SetMultipathTCP(false)
-	if conn, err = dialer.DialContext(ctx, "tcp", p.at.dial()); err != nil {
-		forget()
+func (p *Port) connectFrom(ctx context.Context, to aim, tell func(source netip.AddrPort)) (conn net.Conn, forget func() *net.TCPConn, err error) {
+	client, from, err := newClient(p.at.client().Addr())
+	if err != nil {
+		return nil, nil, err
+	}
+	defer client.Close()
+	tell(from)
+	forget = func() *net.TCPConn { return p.forget(from) }
+	if err = p.aim(from, to); err == nil {
+		conn, err = handshake(ctx, client, p.at.client())
+	}
+	if err != nil {
+		discard(forget())
 		return nil, nil, err
 	}
 	return conn, forget, nil
@@ -72,23 +67,11 @@ func (p *Port) connectFrom(ctx context.Context, to aim, tell func(source netip.A
 // by its source, which tell is given before it is made. It is steered until forget is
 // called. Of a shared port there is no DialFrom.
 func (s *Slot) DialFrom(ctx context.Context, tell func(source netip.AddrPort)) (conn net.Conn, forget func(), err error) {
-	return s.p.connectFrom(ctx, s.p.atSlot(s.n), tell)
-}
-
-// bindSource gives a socket an address and a port of its own.
-func bindSource(c syscall.RawConn, ip netip.Addr) (from netip.AddrPort, err error) {
-	sa, err := sockaddr(netip.AddrPortFrom(ip, 0))
+	conn, arrived, err := s.p.connectFrom(ctx, s.p.atSlot(s.n), tell)
 	if err != nil {
-		return from, err
+		return nil, nil, err
 	}
-	controlErr := c.Control(func(fd uintptr) {
-		if err = unix.Bind(int(fd), sa); err == nil {
-			var bound address
-			bound, err = boundTo(int(fd))
-			from = bound.on
-		}
-	})
-	return from, errors.Join(controlErr, err)
+	return conn, func() { discard(arrived()) }, nil
 }
 
 var errOver = errors.New("the connection was over before it could be told who had it")

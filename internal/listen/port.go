@@ -47,7 +47,7 @@ type Port struct {
 	rescued  atomic.Int64
 	anew     atomic.Bool // launches of an earlier image have a socket that is lost: the next Mend says so
 	joined   atomic.Int64
-	asking   sync.Map // the sources of what Dial has made
+	asking   sync.Map // the cookies of what Dial has made
 
 	mu      sync.Mutex // what follows, and that the sockets are open
 	members []*member  // the slots by their number, then the control socket; or the one that is shared

@@ -64,7 +64,9 @@ func (p *Port) reach() (net.Conn, error) {
 	for range 3 {
 		c, err := p.connect(p.ctx, p.atServing())
 		if err == nil && (c.deferred || p.serves(c.mark)) {
-			c.forget()
+			if again := c.forget(); again != nil { // that launch has ended, too
+				p.relayed.Go(func() { p.relay(again) })
+			}
 			return c.Conn, nil
 		}
 		if err == nil {

@@ -63,6 +63,29 @@ func TestProbesAreNotRescued(t *testing.T) {
 	}
 }
 
+// A client that comes from where a probe came from a moment ago is a client.
+func TestRescueFromTheSourceOfAProbe(t *testing.T) {
+	p := begin(t, "127.0.0.1:0")
+	dead := take(t, p)
+	probe := dial(t, dead)
+	_ = probe.(*asking).SetLinger(0) // no TIME_WAIT keeps its source
+	probe.Close()
+	d := net.Dialer{LocalAddr: probe.LocalAddr()}
+	d.SetMultipathTCP(false)
+	client, err := d.DialContext(t.Context(), "tcp", p.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	next := launch(t, p, "next")
+	if err := p.Steer(next.Slot, 100); err != nil {
+		t.Fatal(err)
+	}
+	dead.Release()
+	if got := answer(t, client); got != "next" {
+		t.Errorf("%q answers", got)
+	}
+}
+
 // Those that wait for gatewayd are no connections of the launch that takes the slot next.
 func TestRescuedDoesNotCount(t *testing.T) {
 	p := begin(t, "127.0.0.1:0")

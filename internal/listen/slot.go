@@ -110,8 +110,8 @@ func (s *Slot) Dial(ctx context.Context) (net.Conn, error) {
 		c.abort()
 		return nil, fmt.Errorf("connect to slot %d of %s: somebody else got the connection: the order of the slots has changed", s.n, s.p.at)
 	}
-	asking := s.p.asks(c.Conn)
-	c.forget()
+	asking := s.p.asks(c)
+	discard(c.forget())
 	return asking, nil
 }
 

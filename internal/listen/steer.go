@@ -14,7 +14,7 @@ type aim func() int
 // aimed is a connection of ours on its way.
 type aimed struct {
 	to      aim
-	arrived net.Conn // where gatewayd has accepted it itself
+	arrived *net.TCPConn // where gatewayd has accepted it itself
 }
 
 // Steer gives slot s share percent of the new connections, and the rest to the slot that
@@ -74,25 +74,34 @@ func (p *Port) aim(from netip.AddrPort, to aim) error {
 	return p.apply()
 }
 
-// forget makes the source of a connection of ours any client's again.
-func (p *Port) forget(from netip.AddrPort) {
+// forget makes the source of a connection of ours any client's again. It returns the
+// server's side if a rescue has accepted that meanwhile, else nil.
+func (p *Port) forget(from netip.AddrPort) (arrived *net.TCPConn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if a := p.aims[from]; a != nil && a.arrived != nil {
-		a.arrived.Close()
+	if a := p.aims[from]; a != nil {
+		arrived = a.arrived
 	}
 	delete(p.aims, from)
 	if p.closed {
-		return
+		return arrived
 	}
 	if err := p.apply(); err != nil {
 		p.o.Log("steering "+p.at.String(), err)
+	}
+	return arrived
+}
+
+// discard is for what is not to be rescued.
+func discard(arrived *net.TCPConn) {
+	if arrived != nil {
+		arrived.Close()
 	}
 }
 
 // claims keeps what a rescue has accepted as it is when it is a connection of ours: its
 // mark has yet to be seen.
-func (p *Port) claims(c net.Conn) bool {
+func (p *Port) claims(c *net.TCPConn) bool {
 	remote, ok := c.RemoteAddr().(*net.TCPAddr)
 	if !ok {
 		return false // it is over
