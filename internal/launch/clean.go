@@ -79,6 +79,7 @@ func (la *launch) closeEnds() {
 		_ = la.filter.Close()
 		la.filter = nil
 	}
+	la.leaveNamespace()
 }
 
 // removeWorkload has the runtime forget the container, and only then gives the

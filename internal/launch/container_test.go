@@ -35,6 +35,7 @@ func containerSuite(t *testing.T, open opener) {
 		"output by its path":    suiteOutputPath,
 		"probes":                suiteProbes,
 		"exec probe":            suiteExecProbe,
+		"namespace":             suiteNamespace,
 		"exec probe's filter":   suiteExecProbeFilter,
 		"exec probe, no filter": suiteExecProbeBadFilter,
 		"exec probe that hangs": suiteExecProbeHangs,

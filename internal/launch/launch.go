@@ -36,7 +36,8 @@ type launch struct {
 
 	outdated atomic.Pointer[error] // why clients do not reach a socket that it has; nil: they do
 
-	survived atomic.Int64 // OOM kills that the program has outlived, as a good probe shows
+	namespace atomic.Pointer[os.File] // of the mounts; nil: it is not held
+	survived  atomic.Int64            // OOM kills that the program has outlived, as a good probe shows
 
 	id, dir  string           // dir: launches/<id>
 	leaf     *runtime.Leaf    // nil: no cgroup to be had

@@ -79,6 +79,7 @@ func (la *launch) probe(ctx context.Context) error {
 		return err
 	}
 	la.survived.Store(kills)
+	la.holdNamespace()
 	return nil
 }
 
