@@ -8,6 +8,10 @@ import (
 // headTime is what a launch has, from its start or thaw to its readiness, before another one is cleared away.
 const headTime = 100 * time.Millisecond
 
+// headRest is what is left of it when the launch is ready: a warm standby is that at once, and has yet to answer
+// those who have waited.
+const headRest = 10 * time.Millisecond
+
 // headStart is that of launch n. Clients wait for it, and who clears another launch away forks, which takes a
 // processor for longer than a take-over lasts.
 type headStart struct {
@@ -23,7 +27,7 @@ func newHeadStart(n int) headStart {
 	return headStart{n, over, end}
 }
 
-// wait returns when launch n is ready, has ended, or has had its time.
+// wait returns when launch n has been ready for a moment, is to end, or has had its time.
 func (h headStart) wait() {
 	if h.over != nil {
 		<-h.over
@@ -32,21 +36,33 @@ func (h headStart) wait() {
 
 // hear is told of every event.
 func (h headStart) hear(e Event) {
-	if h.over != nil && e.Launch == h.n && (e.Kind == LaunchReady || e.Kind == LaunchEnded) {
+	if h.over == nil || e.Launch != h.n {
+		return
+	}
+	switch e.Kind {
+	case LaunchReady:
+		time.AfterFunc(headRest, h.end)
+	case LaunchStopping, LaunchEnded:
 		h.end()
 	}
 }
 
-// favour gives a launch that begins, or goes on, its head start.
+// favour gives the current launch its head start when it begins, or goes on. Nobody waits for one in another role.
 func (l *loop) favour(actions []action) {
 	for _, a := range actions {
 		switch a := a.(type) {
 		case start:
-			l.head = newHeadStart(a.n)
+			l.lead(a.n)
 		case freeze:
 			if !a.frozen {
-				l.head = newHeadStart(a.n)
+				l.lead(a.n)
 			}
 		}
+	}
+}
+
+func (l *loop) lead(n int) {
+	if current := l.machine.current; current != nil && current.n == n {
+		l.head = newHeadStart(n)
 	}
 }

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"context"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 	"time"
 )
@@ -117,6 +118,9 @@ func (l *loop) turn(in input) bool {
 	l.favour(actions)
 	for _, a := range actions {
 		l.call(a)
+	}
+	if len(actions) > 0 {
+		runtime.Gosched() // else a call begins when the words about it are written, where no processor is idle
 	}
 	l.publish(actions)
 	finished := false

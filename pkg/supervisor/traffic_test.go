@@ -76,6 +76,10 @@ func TestTakeOverComesBeforeCleaning(t *testing.T) {
 				if n == 1 {
 					close(release)
 					synctest.Wait()
+					if f.count(clean) != 0 {
+						t.Errorf("%s comes before those are answered that have waited for %s", clean, call)
+					}
+					time.Sleep(20 * time.Millisecond)
 				} else {
 					time.Sleep(time.Second)
 					defer close(release)
