@@ -27,7 +27,7 @@ const (
 func (d *daemon) watch(c *config.Config) error {
 	opened := d.opening.opened
 	reloaded := make(chan struct{}, 1)
-	told := ""
+	status := statusLine{notifier: d.notifier}
 	extend := time.NewTicker(extendEvery)
 	defer extend.Stop()
 	if d.taking != nil {
@@ -44,10 +44,7 @@ func (d *daemon) watch(c *config.Config) error {
 				extend.Stop() // nothing wakes the daemon when nothing happens
 			}
 		}
-		if summary.Status != told {
-			told = summary.Status
-			_ = d.notifier.Status(told)
-		}
+		status.want(summary.Status, !d.announced)
 		select {
 		case <-d.signals.context().Done():
 			return nil
@@ -74,6 +71,8 @@ func (d *daemon) watch(c *config.Config) error {
 			opened = nil
 		case <-d.supervisor.Changed():
 		case <-extend.C:
+		case <-status.due:
+			status.tell()
 		}
 	}
 }
