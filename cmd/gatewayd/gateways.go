@@ -27,7 +27,7 @@ type gateway struct {
 	launcher *launch.Launcher
 	defined  *defined
 	history  *revisions.History
-	leaving  bool // a reload has removed it, and the supervisor is at it
+	gone     chan struct{} // closed when it is, of one that a reload removes; nil: it stays
 }
 
 func (g *gateways) put(entry gateway) {
@@ -73,7 +73,7 @@ func (g *gateways) others(c *config.Config) []gateway {
 	var others []gateway
 	for name, entry := range g.byName {
 		has := slices.ContainsFunc(c.Gateways, func(other config.Gateway) bool { return other.Name == name })
-		if !has && !entry.leaving {
+		if !has && entry.gone == nil {
 			others = append(others, entry)
 		}
 	}
@@ -86,11 +86,24 @@ func (g *gateways) all() []gateway {
 	defer g.mu.Unlock()
 	var all []gateway
 	for _, entry := range g.byName {
-		if !entry.leaving {
+		if entry.gone == nil {
 			all = append(all, entry)
 		}
 	}
 	return all
+}
+
+// leaving are those that are not gone yet.
+func (g *gateways) leaving() []gateway {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var leaving []gateway
+	for _, entry := range g.byName {
+		if entry.gone != nil {
+			leaving = append(leaving, entry)
+		}
+	}
+	return leaving
 }
 
 // info never waits for the gateway.

@@ -15,7 +15,6 @@ import (
 const (
 	suspendTime = 15 * time.Second // for everything that is on its way to come to rest
 	checkTime   = 5 * time.Second  // for the new binary to read the state
-	relayedTime = time.Second      // for rescued connections to end
 )
 
 // reexec becomes the binary that is on the disk now, and returns only when that
@@ -31,6 +30,9 @@ func (d *daemon) reexec() error {
 func (d *daemon) tryReexec(ctx context.Context) error {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
+	if err := d.awaitRemoved(ctx); err != nil {
+		return err
+	}
 	binary, err := d.openBinary()
 	if err != nil {
 		return err
@@ -49,31 +51,6 @@ func (d *daemon) tryReexec(ctx context.Context) error {
 		_ = d.notifier.Ready(d.summary().Status)
 	}
 	return err
-}
-
-// awaitRelayed gives the few connections some time to end that were rescued from a
-// launch that has died: this image relays them, and the next one cannot go on.
-func (d *daemon) awaitRelayed(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, relayedTime)
-	defer cancel()
-	look := time.NewTicker(relayedTime / 50)
-	defer look.Stop()
-	for d.relayed() > 0 {
-		select {
-		case <-look.C:
-		case <-ctx.Done():
-			d.log.Warn(fmt.Sprintf("%s that were rescued from launches that have ended are cut", count(d.relayed(), "connection")), event("reexec-started"))
-			return
-		}
-	}
-}
-
-func (d *daemon) relayed() int {
-	n := 0
-	for _, entry := range d.gateways.all() {
-		n += entry.launcher.Relaying()
-	}
-	return n
 }
 
 // rehearse has the new binary read the state as it is, while everything goes on.

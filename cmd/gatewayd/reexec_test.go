@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -104,6 +105,24 @@ func TestEarlierStatesAreTaken(t *testing.T) {
 		} else if len(h.Gateways) == 0 {
 			t.Errorf("%s: no gateway", name)
 		}
+	}
+}
+
+// What a reload removes is gone before anything else is asked: the next image would
+// not know of it.
+func TestReexecWaitsForRemovals(t *testing.T) {
+	d := testDaemon(t)
+	d.gateways.put(gateway{file: config.Gateway{Name: "stays"}})
+	leaving := gateway{file: config.Gateway{Name: "old"}, gone: make(chan struct{})}
+	d.gateways.put(leaving)
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := d.tryReexec(ended); err == nil || !strings.Contains(err.Error(), "wait for old, which a reload has removed") {
+		t.Error(err)
+	}
+	close(leaving.gone)
+	if err := d.awaitRemoved(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -77,7 +77,7 @@ func (d *daemon) update(ctx context.Context, file config.Gateway) error {
 	if !ok {
 		return d.add(file)
 	}
-	if entry.leaving {
+	if entry.gone != nil {
 		return fmt.Errorf("add gateway %s: the one that an earlier reload removed is still on its way out; reload again when it is gone", file.Name)
 	}
 	s, _ := d.state(file.Name)
@@ -157,7 +157,7 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 	var mu sync.Mutex
 	var errs []error
 	for _, entry := range d.gateways.others(c) {
-		entry.leaving = true
+		entry.gone = make(chan struct{})
 		d.gateways.put(entry)
 		group.Go(func() {
 			err := d.removeGateway(ctx, entry)
@@ -176,6 +176,7 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 // it is an error, and the supervisor's to try again; the gateway is gone all
 // the same.
 func (d *daemon) removeGateway(ctx context.Context, entry gateway) error {
+	defer close(entry.gone)
 	name := entry.file.Name
 	err := errors.Join(d.supervisor.Remove(ctx, name), entry.launcher.Close(), entry.history.Remove())
 	if err != nil {

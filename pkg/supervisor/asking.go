@@ -53,7 +53,7 @@ func (l *loop) giveUp(ctx context.Context, w *waiter) error {
 // busy says what a gateway is at.
 func (s *snapshot) busy() string {
 	if s.Deploying != nil {
-		return "deploying " + s.Deploying.Revision + ", " + string(s.Deploying.Stage)
+		return s.Deploying.words()
 	}
 	return string(s.Phase)
 }

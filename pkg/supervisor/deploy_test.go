@@ -198,7 +198,7 @@ func TestDeployTakesTooLong(t *testing.T) {
 		_, err := w.within(time.Second, func(ctx context.Context) error {
 			return w.Deploy(ctx, "web", supervisor.Deployment{Revision: "b", Policy: warm(), Until: supervisor.Switched})
 		})
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "still deploying b, starting") {
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "still deploying revision b, starting") {
 			t.Error(err)
 		}
 		f.set("start", nil)

@@ -22,8 +22,8 @@ type loop struct {
 	set      time.Time // what timer is set to; zero: nothing
 	calls    map[int]*calls
 	head     headStart
-	pending  []input         // of the loop itself, before all others
-	curious  []chan struct{} // closed when nothing is on its way
+	pending  []input    // of the loop itself, before all others
+	curious  []*askCalm // answered when nothing is on its way
 	snapshot atomic.Pointer[snapshot]
 }
 

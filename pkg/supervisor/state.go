@@ -126,19 +126,41 @@ func (m moment) from(base time.Time) time.Time {
 // one state to another. Empty: nothing.
 func (m *machine) busy() string {
 	if m.doing != nil {
-		return "deploying"
+		return m.deployStatus().words()
 	}
 	for _, l := range m.launches {
 		if !l.calm() {
-			return fmt.Sprintf("%s launch %d", l.state, l.n)
+			return fmt.Sprintf("%s launch %d", l.busy(), l.n)
 		}
 	}
 	return ""
 }
 
+// canaryUntil is when the canary ends that is under way, unless it fails before; zero: there is none. Nothing else
+// that keeps a gateway busy is known to last.
+func (m *machine) canaryUntil() time.Time {
+	if m.doing == nil || m.doing.stage != DeployInCanary {
+		return time.Time{}
+	}
+	return m.doing.deadline
+}
+
 // calm says whether the launch may stay as it is, and no answer is owed.
 func (l *launch) calm() bool {
 	return slices.Contains(lasting, l.state) && !l.probe.asked && !l.count.out && !l.cleanOwed && !l.prepareOwed
+}
+
+// busy says what is done with a launch that is not calm.
+func (l *launch) busy() string {
+	switch {
+	case l.probe.asked && l.state == ready:
+		return "probing"
+	case l.count.out && l.state == draining:
+		return "counting the connections of"
+	case l.cleanOwed:
+		return string(cleaning)
+	}
+	return string(l.state)
 }
 
 // lasting are the states in which calm can find a launch.

@@ -3,23 +3,23 @@ package supervisor
 import (
 	"context"
 	"fmt"
+	"slices"
+	"sync/atomic"
 	"time"
 )
 
 // Suspend waits until no gateway has a call out and each launch is in a state that may last, then holds all gateways
 // as they are, and returns their states. From then on nothing is decided, probed or answered, until Continue or the
-// end of the program; calls of other methods wait. The error is ctx's, and says what was waited for; everything goes
-// on as before then. One Suspend at a time.
+// end of the program; calls of other methods wait. The error is ctx's, and says what was waited for, or comes at once
+// where a canary lasts longer than ctx; everything goes on as before then. One Suspend at a time.
 //
 // The states are for another image of this program, which goes on with them (Gateway.Resume). Requests that were
 // waited for are not in them.
 func (s *Supervisor) Suspend(ctx context.Context) (map[string]State, error) {
 	for {
 		loops := s.all()
-		for _, l := range loops {
-			if err := l.awaitCalm(ctx); err != nil {
-				return nil, err
-			}
+		if err := awaitCalm(ctx, loops); err != nil {
+			return nil, err
 		}
 		if states, ok := s.hold(loops); ok {
 			return states, nil
@@ -64,20 +64,36 @@ func (s *Supervisor) hold(loops []*loop) (map[string]State, bool) {
 	return states, true
 }
 
+// awaitCalm returns when each loop has said that it could be held, or with the first that cannot be.
+func awaitCalm(ctx context.Context, loops []*loop) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	answers := make(chan error, len(loops))
+	for _, l := range loops {
+		go func() { answers <- l.awaitCalm(ctx) }()
+	}
+	for range loops {
+		if err := <-answers; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // awaitCalm returns when the loop says that it could be held. That may be over the next moment.
 func (l *loop) awaitCalm(ctx context.Context) error {
-	a := askCalm{make(chan struct{})}
+	a := &askCalm{answer: make(chan error, 1)}
+	a.by, _ = ctx.Deadline()
 	if !l.post(a) {
 		return nil
 	}
 	select {
-	case <-a.calm:
-		return nil
+	case err := <-a.answer:
+		return err
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		s := l.snapshot.Load()
-		return fmt.Errorf("suspend %s: still %s: %w", l.gateway.Name, s.Phase, context.Cause(ctx))
+		return fmt.Errorf("suspend %s: still %v: %w", l.gateway.Name, a.busy.Load(), context.Cause(ctx))
 	}
 }
 
@@ -87,18 +103,22 @@ type (
 		held chan *State
 		goOn chan struct{}
 	}
-	// askCalm wants to know when the loop could be held.
-	askCalm struct{ calm chan struct{} }
+	// askCalm wants to know when the loop could be held, or that it will not be by then.
+	askCalm struct {
+		by     time.Time // zero: there is time
+		answer chan error
+		busy   atomic.Value // with what the loop was, when it last looked
+	}
 )
 
-func (askHold) isInput() {}
-func (askCalm) isInput() {}
+func (askHold) isInput()  {}
+func (*askCalm) isInput() {}
 
 // attend does what is asked of the loop itself. False: the input is the machine's.
 func (l *loop) attend(in input) bool {
 	switch in := in.(type) {
-	case askCalm:
-		l.curious = append(l.curious, in.calm)
+	case *askCalm:
+		l.curious = append(l.curious, in)
 	case askHold:
 		l.hold(in)
 	default:
@@ -126,15 +146,23 @@ func (l *loop) hold(h askHold) {
 	<-h.goOn
 }
 
-// tellCalm answers those who wait for it. Who has gone away meanwhile does not mind.
+// tellCalm answers those who need not wait any longer. Who has gone away meanwhile does not mind.
 func (l *loop) tellCalm() {
-	if len(l.curious) == 0 || l.busy() != "" {
+	if len(l.curious) == 0 {
 		return
 	}
-	for _, calm := range l.curious {
-		close(calm)
-	}
-	l.curious = nil
+	busy, until := l.busy(), l.machine.canaryUntil()
+	l.curious = slices.DeleteFunc(l.curious, func(a *askCalm) bool {
+		a.busy.Store(busy)
+		late := !a.by.IsZero() && until.After(a.by)
+		switch {
+		case busy == "":
+			a.answer <- nil
+		case late:
+			a.answer <- fmt.Errorf("suspend %s: %s, for another %v: try again then", l.gateway.Name, busy, time.Until(until).Round(time.Second))
+		}
+		return busy == "" || late
+	})
 }
 
 // adopt goes on with the launches that an earlier image has made.

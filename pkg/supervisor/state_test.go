@@ -187,7 +187,7 @@ func TestSuspendWaits(t *testing.T) {
 		f.set("start", hang)
 		w.add("web", f, probing())
 		took, err := w.within(5*time.Second, func(ctx context.Context) error { _, err := w.Suspend(ctx); return err })
-		if took != 5*time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "suspend web: still starting") {
+		if took != 5*time.Second || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(fmt.Sprint(err), "suspend web: still starting launch 1") {
 			t.Errorf("after %v: %v", took, err)
 		}
 		f.set("start", nil)
@@ -197,6 +197,38 @@ func TestSuspendWaits(t *testing.T) {
 		w.Continue()
 		if _, err := w.within(time.Minute, func(ctx context.Context) error { return w.Restart(ctx, "calm") }); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A canary is waited for unless that is in vain: then it is said at once, also of one that begins meanwhile.
+func TestSuspendInACanary(t *testing.T) {
+	bubble(t, func(t *testing.T, w world) {
+		f := newFake()
+		w.serving(f, warm())
+		w.add("slow", newFake(), probing())
+		f.set("start", func(context.Context, int) error { time.Sleep(3 * time.Second); return nil })
+		if err := w.Deploy(t.Context(), "web", supervisor.Deployment{Revision: "b", Policy: warm(), Canary: 10, CanaryFor: time.Minute}); err != nil {
+			t.Fatal(err)
+		}
+		suspend := func(ctx context.Context) error { _, err := w.Suspend(ctx); return err }
+		for _, c := range []struct {
+			took time.Duration
+			says string
+		}{{3 * time.Second, "for another 1m0s"}, {0, "for another 1m0s"}} {
+			took, err := w.within(15*time.Second, suspend)
+			if took != c.took || err == nil || !strings.Contains(err.Error(), "suspend web: deploying revision b, canary, "+c.says) {
+				t.Errorf("after %v: %v", took, err)
+			}
+		}
+		f.set("start", nil)
+		time.Sleep(50 * time.Second)
+		if took, err := w.within(15*time.Second, suspend); took < 10*time.Second || took > 11*time.Second || err != nil { // and a little, for the drain
+			t.Errorf("after %v: %v", took, err)
+		}
+		w.Continue()
+		if s := w.status("web"); s.Revision != "b" {
+			t.Errorf("%+v", s)
 		}
 	})
 }

@@ -260,3 +260,67 @@ func TestListenerThatMoves(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// swapped are two gateways, each with the address that the other had.
+const swapped = `
+[gateway.aa]
+rootfs = "$DIR/aa"
+command = ["/gateway", "serve=inherit"]
+ready.probe = "http://127.0.0.1:$PORT/"
+ready.interval = "100ms"
+[[gateway.aa.listen]]
+name = "http"
+address = "127.0.0.1:$PORT"
+
+[gateway.bb]
+rootfs = "$DIR/bb"
+command = ["/gateway", "serve=inherit"]
+ready.probe = "http://127.0.0.1:$PORT2/"
+ready.interval = "100ms"
+[[gateway.bb.listen]]
+name = "http"
+address = "127.0.0.1:$PORT2"
+`
+
+// Two gateways swap their addresses by a reload, and nobody is refused; a restart
+// keeps it so, also one that finds them swapped back.
+func TestAddressesAreSwapped(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "ls-swapped")
+	i.version("aa")
+	i.version("bb")
+	back := strings.NewReplacer("$PORT2", "$PORT", "$PORT", "$PORT2").Replace(swapped)
+	i.configure(swapped)
+	i.mustStart()
+	all := []*clients{i.startLoad("PORT"), i.startLoad("PORT2")}
+	answers := func(first, second string) {
+		t.Helper()
+		eventually(t, first+" before "+second, func() error {
+			if one, two := i.mustAsk("PORT", "/read?path=/version"), i.mustAsk("PORT2", "/read?path=/version"); one != first || two != second {
+				return fmt.Errorf("%s before %s", one, two)
+			}
+			return nil
+		})
+	}
+	restart := func() {
+		t.Helper()
+		if err := i.systemctl("restart", i.unit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers("aa", "bb")
+	i.configure(back)
+	i.must("reload")
+	answers("bb", "aa")
+	restart()
+	answers("bb", "aa")
+	i.configure(swapped)
+	restart()
+	answers("aa", "bb")
+	for _, c := range all {
+		c.stop(t, refused, late)
+	}
+	eventually(t, "the sockets of two", func() error { return i.stores("17") })
+	i.mustStop()
+	i.mustBeNothing()
+}
