@@ -163,6 +163,14 @@ func (h *holding) steer(n, share int) error {
 	return h.port.steer(nil, h.slot, n, share)
 }
 
+// serves says whether the launch is the last that got all new connections here.
+func (h *holding) serves(n int) bool {
+	if h.seat != nil {
+		return h.servedBy(h.seat) && h.seat.Serves(n)
+	}
+	return h.slot.Index() == h.Steered()
+}
+
 // inFlight counts the connections that the launch has here.
 func (h *holding) inFlight(n int) (int, error) {
 	if h.seat != nil {

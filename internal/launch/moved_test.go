@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // revise makes another revision of the gateway known, and what follows is of it.
@@ -44,6 +46,35 @@ func TestAddressOfAnotherGateway(t *testing.T) {
 	next.clean()
 	waiting := connected(t, site.address(0)) // is not refused
 	_ = waiting.Close()
+}
+
+// A launch that drains is not done while clients come to it, since another gateway is
+// to have its address and does not serve there yet.
+func TestDrainLastsUntilAnotherGatewayServes(t *testing.T) {
+	for _, mode := range []string{"inherit", proxied} {
+		t.Run(mode, func(t *testing.T) {
+			b := bareBench(t)
+			address := freeAddress(t)
+			g := b.bareServing("inherit", "")
+			g.Listen = b.inheriting("", address).Listen
+			heir := g
+			if mode == proxied {
+				g = b.bareServing("behind", "port")
+				g.Listen = b.proxied("", address, "127.0.0.1:0").Listen
+			}
+			web := b.site(g)
+			old := web.serving()
+			web.flies(old.n, 0)
+			heir.Name = "site"
+			site := b.site(heir)
+			next := site.ready()
+			if n, err := web.InFlight(t.Context(), old.n); err == nil || errors.Is(err, supervisor.ErrUncounted) {
+				t.Errorf("%d connections in flight, %v", n, err)
+			}
+			must(t, site.Switch(next.n, 100))
+			web.flies(old.n, 0)
+		})
+	}
 }
 
 func connected(t *testing.T, address string) net.Conn {

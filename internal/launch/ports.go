@@ -154,5 +154,18 @@ func (p *ports) shared(l config.Listen) bool {
 	return o != nil && l.Mode != proxied && o.Kind() == listen.Shared
 }
 
+// othersWant says whether another gateway listens on o, or is to.
+func (p *ports) othersWant(o *port) bool {
+	a := &p.host.addresses
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for user := range o.users {
+		if user != p {
+			return true
+		}
+	}
+	return false
+}
+
 // isUnix says whether an address or a target is a unix socket, and its path.
 func isUnix(address string) (path string, ok bool) { return strings.CutPrefix(address, "unix:") }

@@ -197,6 +197,13 @@ func (o *port) proxyAccepts(s *seat) bool {
 	return !s.shared || o.serving == s
 }
 
+// servedBy says whether new connections go to the proxy.
+func (o *port) servedBy(s *seat) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.serving == s
+}
+
 // seatOf is the proxy of a gateway here; nil: it has none.
 func (o *port) seatOf(p *ports) *seat {
 	o.mu.Lock()

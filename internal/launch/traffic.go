@@ -32,7 +32,9 @@ func (l *Launcher) Switch(n, share int) error {
 
 // InFlight counts the connections that launch n has on all its ports, accepted
 // or waiting for it. The error is supervisor.ErrUncounted where one of them
-// cannot tell, or where there is none.
+// cannot tell, or where there is none. A launch without any is not drained, which is
+// an error, too, while new ones come to it because another gateway is to have its
+// address and does not serve there yet.
 func (l *Launcher) InFlight(_ context.Context, n int) (int, error) {
 	la := l.find(n)
 	if la == nil {
@@ -49,7 +51,20 @@ func (l *Launcher) InFlight(_ context.Context, n int) (int, error) {
 		}
 		total += count
 	}
+	if name := la.awaited(); total == 0 && name != "" {
+		return 0, fmt.Errorf("count connections of listen %s: they come to launch %d until another gateway serves there", name, n)
+	}
 	return total, nil
+}
+
+// awaited names a listen that the launch serves until another gateway does; "": none.
+func (la *launch) awaited() string {
+	for _, h := range la.holdings() {
+		if h.serves(la.n) && la.ports.othersWant(h.port) {
+			return h.listen.Name
+		}
+	}
+	return ""
 }
 
 // Shared names a listen of g from whose one socket all launches accept; "": there is

@@ -70,6 +70,13 @@ func (p *Proxy) Switch(n, share int) {
 	p.wake()
 }
 
+// Serves says whether launch n is the last that got 100.
+func (p *Proxy) Serves(n int) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.serving == n
+}
+
 // InFlight counts the connections of launch n: those relayed, and those being dialled.
 func (p *Proxy) InFlight(n int) int {
 	p.mu.Lock()

@@ -282,8 +282,8 @@ name = "http"
 address = "127.0.0.1:$PORT2"
 `
 
-// Two gateways swap their addresses by a reload, and nobody is refused; a restart
-// keeps it so, also one that finds them swapped back.
+// Two gateways swap their addresses by a reload, and nobody is cut; a restart keeps
+// it so, also one that finds them swapped back.
 func TestAddressesAreSwapped(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "ls-swapped")
@@ -292,7 +292,6 @@ func TestAddressesAreSwapped(t *testing.T) {
 	back := strings.NewReplacer("$PORT2", "$PORT", "$PORT", "$PORT2").Replace(swapped)
 	i.configure(swapped)
 	i.mustStart()
-	all := []*clients{i.startLoad("PORT"), i.startLoad("PORT2")}
 	answers := func(first, second string) {
 		t.Helper()
 		eventually(t, first+" before "+second, func() error {
@@ -309,18 +308,22 @@ func TestAddressesAreSwapped(t *testing.T) {
 		}
 	}
 	answers("aa", "bb")
+	first, second := i.startLoad("PORT"), i.startLoad("PORT2")
 	i.configure(back)
 	i.must("reload")
 	answers("bb", "aa")
+	eventually(t, "two launches", func() error { return i.exactly(2) })
+	first.stop(t, refused, late, cut)
+	second.stop(t, refused, late, cut)
+	first, second = i.startLoad("PORT"), i.startLoad("PORT2")
 	restart()
 	answers("bb", "aa")
 	i.configure(swapped)
 	restart()
 	answers("aa", "bb")
-	for _, c := range all {
-		c.stop(t, refused, late)
-	}
-	eventually(t, "the sockets of two", func() error { return i.stores("17") })
+	first.stop(t, refused, late)
+	second.stop(t, refused, late)
+	eventually(t, "the sockets of two", func() error { return i.stores("18") })
 	i.mustStop()
 	i.mustBeNothing()
 }
