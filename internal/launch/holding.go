@@ -52,7 +52,11 @@ func (la *launch) withoutPort(ctx context.Context, err error) error {
 
 // takePart gets what is the launch's own.
 func (la *launch) takePart(ctx context.Context, h *holding) (err error) {
-	if h.seat == nil {
+	switch {
+	case h.seat == nil && la.spare:
+		h.slot, err = h.TakeSpare(ctx)
+		return err
+	case h.seat == nil:
 		h.slot, err = h.Take(ctx)
 		return err
 	}

@@ -46,6 +46,7 @@ type launch struct {
 	ids      bundle.IDMap     // of the container
 	staged   *staging.Staged  // nil before it is staged
 	trying   bool             // this launch is to find out whether overlays work
+	spare    bool             // another one serves as this one begins
 	write    journal.Writer
 	output   *journal.Output  // nil before it is opened
 	targets  []target         // where the program listens behind proxies

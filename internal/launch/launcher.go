@@ -205,7 +205,7 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 		return nil, fmt.Errorf("prepare launch %d: it exists already", n)
 	}
 	la := newLaunch(l.host, &l.ports, g, n)
-	la.trying = l.trying
+	la.trying, la.spare = l.trying, l.serves()
 	if l.write != nil {
 		la.write = l.write
 	}
@@ -213,6 +213,18 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 	la.turn <- struct{}{}
 	l.launches[n] = la
 	return la, nil
+}
+
+// serves says whether new connections go to a launch. With the lock.
+func (l *Launcher) serves() bool {
+	for _, la := range l.launches {
+		for _, h := range la.inherited() {
+			if h.port.Steered() == h.slot.Index() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (l *Launcher) find(n int) *launch {

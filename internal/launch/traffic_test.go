@@ -341,3 +341,26 @@ func TestListenersOfRevisions(t *testing.T) {
 		t.Errorf("listeners after the launch: %+v", infos)
 	}
 }
+
+// A launch that begins beside the one that serves leaves to the next one what waits for
+// that, also when the one that serves ends meanwhile.
+func TestSpareLaunch(t *testing.T) {
+	b := told(t, 0, "")
+	s := b.site(b.inheriting("idle", "127.0.0.1:0"))
+	one := s.prepare()
+	must(t, s.Switch(one.n, 100))
+	b.next++
+	la, err := s.begin(t.Context(), b.next, s.g.Revision())
+	must(t, err)
+	one.clean()
+	must(t, la.takePorts(t.Context()))
+	if h := la.holdings()[0]; h.slot.Index() == h.port.Steered() {
+		t.Error("it has what waits for the next launch")
+	}
+	la.releasePorts()
+	la.give()
+	must(t, s.Clean(t.Context(), b.next))
+	if two := s.prepare(); two.Info(two.n).Listens[0].Slot != s.find(two.n).holdings()[0].port.Steered() {
+		t.Error("the next launch does not have it")
+	}
+}

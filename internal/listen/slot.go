@@ -23,9 +23,16 @@ type Slot struct {
 // Take gives a slot to a launch: the steered one if nobody holds it, for what waits there
 // waits for the next launch, else one that is free. It waits for one until ctx ends.
 // Of a shared port everybody gets the same socket at once.
-func (p *Port) Take(ctx context.Context) (*Slot, error) {
+func (p *Port) Take(ctx context.Context) (*Slot, error) { return p.take(ctx, 0) }
+
+// TakeSpare is Take for a launch that is not to serve yet: the steered slot comes last. It
+// is free when the launch that serves has just died.
+func (p *Port) TakeSpare(ctx context.Context) (*Slot, error) { return p.take(ctx, 1) }
+
+// take looks from so many slots behind the steered one.
+func (p *Port) take(ctx context.Context, behind int) (*Slot, error) {
 	for {
-		s, freed, err := p.tryTake()
+		s, freed, err := p.tryTake(behind)
 		if s != nil || err != nil {
 			return s, err
 		}
@@ -38,7 +45,7 @@ func (p *Port) Take(ctx context.Context) (*Slot, error) {
 	}
 }
 
-func (p *Port) tryTake() (*Slot, <-chan struct{}, error) {
+func (p *Port) tryTake(behind int) (*Slot, <-chan struct{}, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
@@ -48,7 +55,7 @@ func (p *Port) tryTake() (*Slot, <-chan struct{}, error) {
 		return &Slot{p: p}, nil, nil
 	}
 	for i := range slots {
-		if n := (p.serving + i) % slots; !p.members[n].held {
+		if n := (p.serving + behind + i) % slots; !p.members[n].held {
 			p.members[n].held = true
 			_ = unix.SetNonblock(p.members[n].fd, true) // an earlier program may have turned it off
 			p.arrangeRescues()

@@ -240,6 +240,9 @@ func TestTake(t *testing.T) {
 	}
 	held[1].Release()
 	held[5].Release()
+	if s, err := p.TakeSpare(within(t)); err != nil || s.Index() != 1 {
+		t.Errorf("a spare slot: %v, %v", s, err)
+	}
 	if s := take(t, p); s.Index() != 5 {
 		t.Errorf("slot %d is taken and not the steered one", s.Index())
 	}
