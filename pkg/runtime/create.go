@@ -163,18 +163,25 @@ func (r *Runtime) check(id string, o CreateOptions) error {
 	return nil
 }
 
+// maxPidFile is more than any pid and what may stand around it.
+const maxPidFile = 32
+
 func readPid(path string) (int, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return 0, fmt.Errorf("no pid file: %w", err)
 	}
 	defer file.Close()
-	data, err := io.ReadAll(io.LimitReader(file, 32))
+	data, err := io.ReadAll(io.LimitReader(file, maxPidFile+1))
 	if err != nil {
 		return 0, fmt.Errorf("read pid file: %w", err)
 	}
+	return parsePid(data)
+}
+
+func parsePid(data []byte) (int, error) {
 	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil || pid < 2 {
+	if err != nil || pid < 2 || len(data) > maxPidFile { // a number that is cut off is a stranger's
 		return 0, fmt.Errorf("pid file holds %.32q", data)
 	}
 	return pid, nil
