@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -72,9 +73,14 @@ func askOnce(ctx context.Context, path string) (name, version string, err error)
 	if err != nil {
 		return "", "", fmt.Errorf("ask --version: %w", err)
 	}
+	return parseVersion(out)
+}
+
+func parseVersion(out []byte) (name, version string, err error) {
 	first, _, _ := bytes.Cut(out, []byte("\n"))
 	words := strings.Fields(string(first))
-	if len(words) < 3 || strings.TrimSuffix(words[1], ":") != "version" {
+	strange := func(word string) bool { return clean(word) != word } // it is told in the log
+	if len(words) < 3 || strings.TrimSuffix(words[1], ":") != "version" || slices.ContainsFunc(words[:3], strange) {
 		return "", "", fmt.Errorf("ask --version: %.60q names no version", first)
 	}
 	return words[0], words[2], nil
@@ -86,14 +92,22 @@ func older(version, than string) bool {
 	version, pre, isPre := strings.Cut(version, "-")
 	a, b := strings.Split(version, "."), strings.Split(than, ".")
 	for i := range b {
-		x := 0
+		x := uint64(0)
 		if i < len(a) {
-			x, _ = strconv.Atoi(a[i])
+			x = count(a[i])
 		}
-		y, _ := strconv.Atoi(b[i])
-		if x != y {
+		if y := count(b[i]); x != y {
 			return x < y
 		}
 	}
 	return isPre && pre != ""
+}
+
+// count is 0 for what is no number, or none that fits.
+func count(text string) uint64 {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
 }
