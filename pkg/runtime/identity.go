@@ -114,15 +114,15 @@ func inCgroupOf(pid int, id string) bool {
 // names says whether arg holds id as a whole word, so that web-1-ab is not
 // found in web-1-abc.
 func names(arg, id string) bool {
-	for rest := arg; id != ""; {
-		before, after, found := strings.Cut(rest, id)
-		if !found {
+	for from := 0; id != ""; from++ {
+		at := strings.Index(arg[from:], id)
+		if at < 0 {
 			return false
 		}
-		if !endsInWord(before) && !beginsWithWord(after) {
+		from += at
+		if !endsInWord(arg[:from]) && !beginsWithWord(arg[from+len(id):]) {
 			return true
 		}
-		rest = after
 	}
 	return false
 }
