@@ -1,8 +1,6 @@
 package runtime
 
 import (
-	"bufio"
-	"bytes"
 	"fmt"
 	"os"
 	"strconv"
@@ -34,11 +32,15 @@ func readDisposition(pid int) (disposition, error) {
 	if err != nil {
 		return disposition{}, err
 	}
-	var d disposition
-	lines := bufio.NewScanner(bytes.NewReader(data))
-	for lines.Scan() {
-		key, value, _ := strings.Cut(lines.Text(), ":")
+	return parseDisposition(pid, data)
+}
+
+func parseDisposition(pid int, data []byte) (d disposition, err error) {
+	found := 0
+	for line := range strings.Lines(string(data)) { // that of the groups may be longer than a Scanner takes
+		key, value, _ := strings.Cut(line, ":")
 		value = strings.TrimSpace(value)
+		found++
 		switch key {
 		case "NSpid": // its pid in each namespace from ours to its own
 			pids := strings.Fields(value)
@@ -48,10 +50,15 @@ func readDisposition(pid int) (disposition, error) {
 			d.caught, err = strconv.ParseUint(value, 16, 64)
 		case "SigIgn":
 			d.ignored, err = strconv.ParseUint(value, 16, 64)
+		default:
+			found--
 		}
 		if err != nil {
 			return disposition{}, fmt.Errorf("read status of %d: %w", pid, err)
 		}
+	}
+	if found != 3 {
+		return disposition{}, fmt.Errorf("read status of %d: of NSpid, SigCgt and SigIgn %d are there", pid, found)
 	}
 	return d, nil
 }
