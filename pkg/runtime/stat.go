@@ -29,20 +29,26 @@ func readStat(pid int) (stat, error) {
 	if err != nil {
 		return stat{}, err
 	}
+	return parseStat(pid, data)
+}
+
+func parseStat(pid int, data []byte) (s stat, err error) {
 	// The name in parentheses is the process's own choice and may hold anything.
 	end := bytes.LastIndexByte(data, ')')
 	fields := strings.Fields(string(data[end+1:]))
 	if end < 0 || len(fields) < 20 {
 		return stat{}, fmt.Errorf("read stat of %d: malformed", pid)
 	}
-	s := stat{pid: pid, state: fields[0][0]}
+	s = stat{pid: pid, state: fields[0][0]}
 	for i, to := range []*int{&s.parent, &s.group, &s.session} {
 		if *to, err = strconv.Atoi(fields[1+i]); err != nil {
 			return stat{}, fmt.Errorf("read stat of %d: %w", pid, err)
 		}
 	}
-	s.start, err = strconv.ParseUint(fields[19], 10, 64)
-	return s, err
+	if s.start, err = strconv.ParseUint(fields[19], 10, 64); err != nil {
+		return stat{}, fmt.Errorf("read stat of %d: %w", pid, err)
+	}
+	return s, nil
 }
 
 // allPids lists the processes that /proc shows.

@@ -37,9 +37,10 @@ type record struct {
 	Err     string `json:"err"`
 }
 
-func readWords(log string) words {
-	var w words
-	lines := bufio.NewScanner(bytes.NewReader(readEnds(log)))
+func readWords(log string) words { return parseWords(readEnds(log)) }
+
+func parseWords(log []byte) (w words) {
+	lines := bufio.NewScanner(bytes.NewReader(log))
 	lines.Buffer(nil, 2*maxLogPart+1)
 	for lines.Scan() {
 		text := message(lines.Bytes())
