@@ -66,6 +66,12 @@ func (o *port) want(ctx context.Context, p *ports, l config.Listen) error {
 	return err
 }
 
+// usedBy says whether the gateway listens here.
+func (o *port) usedBy(p *ports) bool {
+	_, used := o.users[p]
+	return used
+}
+
 // close gives the address up: new connections are refused.
 func (o *port) close() error {
 	errs := []error{o.closeSeats(), o.Close()}

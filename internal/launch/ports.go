@@ -83,6 +83,9 @@ func (p *ports) tryHold(ctx context.Context, l config.Listen) (*holding, <-chan 
 	if a.inOurWay(err) {
 		return nil, a.awaitFreed(), faultOf(l, err)
 	}
+	if err == nil && !o.usedBy(p) {
+		err = o.want(ctx, p, l) // it could not be had when the revision was made known
+	}
 	if err != nil {
 		return nil, nil, faultOf(l, err)
 	}

@@ -313,6 +313,9 @@ func TestPortThatIsTaken(t *testing.T) {
 	must(t, other.Close())
 	_, err = l.Prepare(t.Context(), 2, g.Revision())
 	must(t, err)
+	if n := len(l.Listens()); n != 1 { // else it would not be looked at, nor be handed to another image
+		t.Errorf("the gateway has %d listeners", n)
+	}
 	must(t, l.Clean(t.Context(), 2))
 }
 

@@ -64,7 +64,9 @@ type DeployStatus struct {
 	Until    time.Time // when the stage ends at the latest; zero: not at a set time
 }
 
-func (d *DeployStatus) words() string { return "deploying revision " + d.Revision + ", " + string(d.Stage) }
+func (d *DeployStatus) words() string {
+	return "deploying revision " + d.Revision + ", " + string(d.Stage)
+}
 
 // DeployStage says how far a deploy is.
 type DeployStage string

@@ -131,7 +131,15 @@ ready.probe = "http://127.0.0.1:$PORT2/"
 		t.Errorf("the cause does not name pid %d: %s", os.Getpid(), s.Cause)
 	}
 	_ = l.Close()
-	i.awaitReady("web") // nobody has to ask for it
+	s = i.awaitReady("web") // nobody has to ask for it
+	i.mustAsk("PORT", "/")
+
+	// From then on it is as if the port had been free at once.
+	i.must("reexec")
+	if err := syscall.Kill(s.Pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	i.awaitLaunch("web", s.Launch)
 	i.mustAsk("PORT", "/")
 }
 
