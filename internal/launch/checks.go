@@ -4,12 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
 )
 
@@ -52,26 +55,44 @@ func (c *checks) round() {
 	c.mu.Unlock()
 	for p := range due {
 		for _, o := range p.all() {
-			p.look(o.port, (*listen.Port).Check)
+			_ = p.look(o.port, (*listen.Port).Check) // it is noted
 		}
 		c.begin(p) // if it has any still
 	}
 }
 
-// look has a port examined, and notes what is wrong with it. While another image of
-// this process may be taking over it waits.
-func (p *ports) look(o *port, how func(*listen.Port, context.Context) error) {
+// look has a port examined, notes what is wrong with it and returns it. While another
+// image of this process may be taking over it waits.
+func (p *ports) look(o *port, how func(*listen.Port, context.Context) error) error {
 	p.looking.RLock()
 	defer p.looking.RUnlock()
 	ctx, cancel := context.WithTimeout(context.Background(), openTime)
 	defer cancel()
-	switch err := how(o.Port, ctx); {
+	err := how(o.Port, ctx)
+	switch {
 	case errors.Is(err, os.ErrClosed): // it was given up
+		return nil
 	case errors.Is(err, listen.ErrRenewed):
-		p.noteTrouble(o, p.renewed(o, err))
-	default:
-		p.noteTrouble(o, err)
+		err = p.renewed(o, err)
 	}
+	p.noteTrouble(o, err)
+	return err
+}
+
+// reach says why no client would reach a launch by a listen that is open: a path is
+// not told when somebody replaces it. One that was removed is made anew.
+func (p *ports) reach(ctx context.Context, l config.Listen) error {
+	a := &p.host.addresses
+	a.mu.Lock()
+	o := a.at(ctx, p.gateway, l)
+	a.mu.Unlock()
+	if o == nil || o.Kind() != listen.Shared {
+		return nil // a port that somebody else listens on, too, is reached by some
+	}
+	if err := p.look(o, (*listen.Port).Check); err != nil {
+		return faultOf(l, err)
+	}
+	return nil
 }
 
 // mend repairs, beside all else, what a program may have done to its slot. One
@@ -83,7 +104,7 @@ func (p *ports) mend(o *port) {
 	}
 	go func() {
 		defer o.mending.Add(-1)
-		p.look(o, (*listen.Port).Mend)
+		_ = p.look(o, (*listen.Port).Mend) // it is noted
 	}()
 }
 
@@ -112,19 +133,28 @@ func (p *ports) noteTrouble(o *port, err error) {
 func (p *ports) renewed(o *port, cause error) error {
 	a := &p.host.addresses
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	for user := range o.users {
-		go user.outdate(o, cause)
+	users := slices.Collect(maps.Keys(o.users))
+	a.mu.Unlock()
+	for _, user := range users {
+		user.outdate(o, cause)
 	}
 	return o.relisten()
 }
 
 // outdate ends the launches that have a socket of o that clients do not reach any
-// more. First those whose program does not run yet: they must not take over.
+// more, and not those that take the new one from now on.
 func (l *Launcher) outdate(o *port, cause error) {
-	var running []*launch
-	for _, la := range l.holdersOf(o) {
+	holders := l.holdersOf(o)
+	for _, la := range holders {
 		la.outdated.Store(&cause)
+	}
+	go endAll(holders)
+}
+
+// endAll ends first those whose program does not run yet: they must not take over.
+func endAll(launches []*launch) {
+	var running []*launch
+	for _, la := range launches {
 		if started, err := la.endUnstarted(); started || err != nil {
 			running = append(running, la)
 		}

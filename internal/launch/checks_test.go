@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // checkSuite is what happens to listeners behind gatewayd's back.
@@ -22,6 +24,7 @@ func checkSuite(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"removed path":            suiteRemovedPath,
 		"removed path of a proxy": suiteRemovedPathOfProxy,
+		"replaced path":           suiteReplacedPath,
 		"stranger":                suiteStranger,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
@@ -60,6 +63,34 @@ func suiteRemovedPathOfProxy(t *testing.T, b *bench) {
 	must(t, os.Remove(path))
 	b.checks.round()
 	s.answers(0, "launch 1 behind")
+}
+
+// No launch is made that no client would reach, and the next one has the path as soon as
+// it is free, also where nobody has looked meanwhile.
+func suiteReplacedPath(t *testing.T, b *bench) {
+	path := b.dir + "/socket"
+	g := b.inheriting("", "unix:"+path)
+	g.Stop = config.Stop{Signal: syscall.SIGTERM, Timeout: patience}
+	s := b.site(g)
+	one := s.serving()
+	must(t, os.Remove(path))
+	must(t, os.WriteFile(path, nil, 0o600))
+	b.next++
+	_, err := s.Prepare(t.Context(), b.next, g.Revision())
+	if err == nil || errors.Is(err, supervisor.ErrPermanent) || !strings.Contains(err.Error(), path+": there is something that is not a socket") {
+		t.Errorf("a launch behind a file: %v", err)
+	}
+	must(t, s.Clean(t.Context(), b.next))
+	if s.Listens()[0].Trouble == "" {
+		t.Error("status says nothing of it")
+	}
+	must(t, os.Remove(path))
+	s.serving()
+	s.answers(0, "launch 3 http")
+	if err := one.exit().Cause(); !errors.Is(err, listen.ErrRenewed) {
+		t.Errorf("launch 1 ended: %v", err)
+	}
+	s.answers(0, "launch 3 http")
 }
 
 // Who joins the group of a port from outside is found without anything else happening,

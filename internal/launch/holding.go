@@ -30,6 +30,9 @@ func (la *launch) takePorts(ctx context.Context) error {
 	var held []*holding
 	defer func() { la.held.Store(&held) }()
 	for _, l := range la.gateway.Listen {
+		if err := la.ports.reach(ctx, l); err != nil {
+			return err // not for good: the path may be there again for the next launch
+		}
 		h, err := la.ports.hold(ctx, l)
 		if err != nil {
 			return la.withoutPort(ctx, err)
