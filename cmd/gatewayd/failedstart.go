@@ -61,8 +61,14 @@ func (d *daemon) failures() (n int, last time.Time) {
 	if err != nil {
 		return 0, time.Time{}
 	}
-	n, _ = strconv.Atoi(strings.TrimSpace(string(data)))
-	return n, info.ModTime()
+	return parseFailures(data), info.ModTime()
+}
+
+// parseFailures takes what is no count for none, and bounds it: a negative one, or
+// one that another failure makes negative, would be no time to wait.
+func parseFailures(data []byte) int {
+	n, _ := strconv.ParseUint(strings.TrimSpace(string(data)), 10, 64)
+	return int(min(n, 1<<30))
 }
 
 func (d *daemon) countFailure() error {
