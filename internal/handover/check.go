@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 )
 
 // checkedFile is the number that the checked binary finds the parcel at.
@@ -43,20 +44,39 @@ func (s *Sealed) Check(ctx context.Context, argv ...string) (program string, err
 	if err != nil {
 		return "", refusal(argv[0], err, words.String())
 	}
+	return parseVerdict(argv[0], out.Bytes())
+}
+
+func parseVerdict(binary string, out []byte) (program string, err error) {
 	var v verdict
-	if err := json.Unmarshal(out.Bytes(), &v); err != nil || v.Takes != Version {
-		return "", refusal(argv[0], errors.New("it does not say that it takes this state"), out.String())
+	if err := json.Unmarshal(out, &v); err != nil || v.Takes != Version || v.Program != printable(v.Program) {
+		return "", refusal(binary, errors.New("it does not say that it takes this state"), string(out))
 	}
 	return v.Program, nil
 }
 
 // refusal has the binary's own words, in one line.
 func refusal(binary string, err error, words string) error {
-	words = strings.Join(strings.Fields(strings.ToValidUTF8(words, "")), " ")
+	words = printable(strings.Join(strings.Fields(words), " "))
 	if words != "" {
-		return fmt.Errorf("%s refuses to take over: %w: %.500s", binary, err, words)
+		return fmt.Errorf("%s refuses to take over: %w: %s", binary, err, words)
 	}
 	return fmt.Errorf("%s refuses to take over: %w", binary, err)
+}
+
+// maxWords bounds what is told of a binary's words, in characters.
+const maxWords = 500
+
+// printable makes words fit for a terminal: they are those of a program that may
+// be none of ours.
+func printable(words string) string {
+	words = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, words)
+	return fmt.Sprintf("%.*s", maxWords, words)
 }
 
 // Answer is the other side of Check: it reads the parcel that this process was
