@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -70,7 +71,7 @@ func (k kept) check() error {
 		}
 		last = r.Number
 	}
-	if k.Last < last || k.Serving < 0 || k.Serving > k.Last {
+	if k.Last < last || k.Last == math.MaxInt || k.Serving < 0 || k.Serving > k.Last {
 		return fmt.Errorf("revision %d serves, %d is the last, and %d is there", k.Serving, k.Last, last)
 	}
 	return nil
