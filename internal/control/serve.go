@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -179,16 +180,21 @@ func read(w http.ResponseWriter, r *http.Request, lim limits, into any) *Error {
 // readObject reads one JSON object of the fields that into has, or nothing.
 func readObject(body io.Reader, into any) error {
 	decoder := json.NewDecoder(body)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(into); errors.Is(err, io.EOF) {
+	var text json.RawMessage
+	if err := decoder.Decode(&text); errors.Is(err, io.EOF) {
 		return nil
 	} else if err != nil {
 		return err
 	}
+	if text[0] != '{' { // null would be taken for an object without fields
+		return errors.New("no object")
+	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("more than one value")
 	}
-	return nil
+	fields := json.NewDecoder(bytes.NewReader(text))
+	fields.DisallowUnknownFields()
+	return fields.Decode(into)
 }
 
 func answer(w http.ResponseWriter, lim limits, status int, body any) {
