@@ -67,20 +67,24 @@ func readAnswers(answers [][]byte, b []byte) (all [][]byte, done bool, err error
 			return answers, true, fmt.Errorf("sock_diag: %w", unix.EBADMSG)
 		}
 		body := b[header:size]
-		switch kind := binary.NativeEndian.Uint16(b[4:]); {
-		case kind == unix.NLMSG_DONE:
-			return answers, true, nil
-		case kind == unix.NLMSG_ERROR && len(body) >= 4:
+		switch kind := binary.NativeEndian.Uint16(b[4:]); kind {
+		case unix.NLMSG_DONE, unix.NLMSG_ERROR: // DONE has an error number, too: that of a dump which the kernel gave up
 			return answers, true, diagError(body)
-		case kind == diagByFamily:
+		case diagByFamily:
 			answers = append(answers, body)
 		}
 		b = b[min(len(b), (size+3)&^3):]
+	}
+	if len(b) > 0 {
+		return answers, true, fmt.Errorf("sock_diag: %w", unix.EBADMSG)
 	}
 	return answers, false, nil
 }
 
 func diagError(body []byte) error {
+	if len(body) < 4 {
+		return fmt.Errorf("sock_diag: %w", unix.EBADMSG)
+	}
 	errno := unix.Errno(-int32(binary.NativeEndian.Uint32(body)))
 	if errno == 0 || errno == unix.ENOENT {
 		return nil // of one connection: it is not there
