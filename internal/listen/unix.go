@@ -76,13 +76,23 @@ func tryUnix(path string) error {
 func unixInodes(path string, info fs.FileInfo) map[uint64]int {
 	found := map[uint64]int{}
 	table, _ := os.ReadFile("/proc/net/unix")
-	for line := range strings.Lines(string(table)) {
-		if f := strings.Fields(line); len(f) == 8 && f[7] == path {
-			inode, _ := strconv.ParseUint(f[6], 10, 64)
-			found[inode] = int(info.Sys().(*syscall.Stat_t).Uid)
-		}
+	for _, inode := range parseUnix(string(table), path) {
+		found[inode] = int(info.Sys().(*syscall.Stat_t).Uid)
 	}
 	return found
+}
+
+// parseUnix finds the inodes in the lines of a path, which is all behind the seventh
+// field and a space (net/unix/af_unix.c): it may hold spaces itself.
+func parseUnix(table, path string) (inodes []uint64) {
+	for line := range strings.Lines(table) {
+		rest, ours := strings.CutSuffix(strings.TrimSuffix(line, "\n"), " "+path)
+		if f := strings.Fields(rest); ours && len(f) == 7 {
+			inode, _ := strconv.ParseUint(f[6], 10, 64)
+			inodes = append(inodes, inode)
+		}
+	}
+	return inodes
 }
 
 // ErrRenewed: the socket was lost and there is a new one, which launches that run already
