@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -107,5 +108,15 @@ func socketsIn(dir string) []uint64 {
 func holderAt(dir string, uid int) Holder {
 	pid, _ := strconv.Atoi(filepath.Base(dir))
 	name, _ := os.ReadFile(filepath.Join(dir, "comm"))
-	return Holder{PID: pid, Name: strings.TrimSpace(string(name)), UID: uid}
+	return Holder{PID: pid, Name: nameOf(name), UID: uid}
+}
+
+// nameOf makes the name that a process has given itself fit for a terminal.
+func nameOf(comm []byte) string {
+	return strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return unicode.ReplacementChar
+		}
+		return r
+	}, strings.TrimSpace(string(comm)))
 }
