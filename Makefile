@@ -84,6 +84,10 @@ bench-traffic: setup-test build ## measure what clients notice of crashes, deplo
 	@scripts/setup bench
 	@scripts/bench-traffic
 
+.PHONY: fuzz
+fuzz: ## run every fuzz target for a while, one after the other; FUZZTIME=30s
+	@scripts/fuzz
+
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached
 	$(golangci_lint) run
