@@ -10,6 +10,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/gatewayd/gatewayd/internal/journal"
 )
 
 // version is set by the linker from git.
@@ -28,7 +30,7 @@ func gatewayd() int {
 // report prints what a person needs of err, and returns its exit code.
 func report(w io.Writer, err error) int {
 	if text := err.Error(); text != "" {
-		fmt.Fprintf(w, "gatewayd: %s\n", text)
+		fmt.Fprintf(w, "gatewayd: %s\n", journal.Printable(text)) // it can name a file of somebody's tree
 	}
 	return exitCode(err)
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"go.uber.org/zap/zapcore"
@@ -20,7 +21,28 @@ func NewConsole(level zapcore.LevelEnabler, w io.Writer) zapcore.Core {
 		EncodeDuration:   zapcore.StringDurationEncoder,
 		ConsoleSeparator: " ",
 	})
-	return terse{zapcore.NewCore(encoder, zapcore.AddSync(w), level)}
+	return terse{zapcore.NewCore(encoder, zapcore.AddSync(printing{w}), level)}
+}
+
+// printing is for records, whose words can be those of a runtime or the name of a
+// file in somebody's tree.
+type printing struct{ to io.Writer }
+
+func (p printing) Write(b []byte) (int, error) {
+	_, err := io.WriteString(p.to, Printable(string(b)))
+	return len(b), err
+}
+
+// Printable escapes in text what could drive a terminal, and keeps its lines.
+func Printable(text string) string {
+	var b []byte
+	for line := range strings.Lines(text) {
+		words, ended := strings.CutSuffix(line, "\n")
+		if b = appendPrintable(b, []byte(words)); ended {
+			b = append(b, '\n')
+		}
+	}
+	return string(b)
 }
 
 // terse leaves away the fields by which a journal is searched: on a terminal

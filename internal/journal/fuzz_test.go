@@ -1,8 +1,16 @@
 package journal
 
 import (
+	"bytes"
+	"errors"
 	"regexp"
+	"strings"
 	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // Whatever a gateway says and a log field is called, journald reads what was meant
@@ -19,6 +27,26 @@ func FuzzRecord(f *testing.F) {
 		got := decode(t, appendRecord(nil, Record{Message: []byte(message), Fields: []Field{{name, value}}}))
 		if len(got) != 3 || got["MESSAGE"] != message || got[name] != value || got["PRIORITY"] != "0" {
 			t.Errorf("%q", got)
+		}
+	})
+}
+
+// Whatever is logged or written by a gateway, what a terminal gets does not drive
+// it; what could not is as it was.
+func FuzzConsole(f *testing.F) {
+	f.Add("remove a\x1b[2J: not permitted", "x\ny")
+	f.Fuzz(func(t *testing.T, words, cause string) {
+		var b bytes.Buffer
+		zap.New(NewConsole(zapcore.InfoLevel, &b)).Warn(words, zap.String("gateway", cause), zap.Error(errors.New(cause)), zap.String("path", cause))
+		ConsoleLines(&b)(t.Context(), Line{Launch: Launch{Gateway: "web"}, Stream: "stdout", Text: []byte(words)})
+		plain := func(text string) bool {
+			return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' })
+		}
+		if !plain(b.String()) {
+			t.Errorf("%q", b.String())
+		}
+		if again := Printable(words); plain(words) && again != words || Printable(again) != again {
+			t.Errorf("%q becomes %q", words, again)
 		}
 	})
 }
