@@ -45,15 +45,18 @@ func (h *History) load() error {
 	if err != nil {
 		return err
 	}
-	var k kept
-	if err := json.Unmarshal(text, &k); err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+	h.kept, err = parse(text)
+	return err
+}
+
+func parse(text []byte) (k kept, err error) {
+	if err = json.Unmarshal(text, &k); err == nil {
+		err = k.check()
 	}
-	if err := k.check(); err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+	if err != nil {
+		return kept{}, fmt.Errorf("%w: %w", errDamaged, err)
 	}
-	h.kept = k
-	return nil
+	return k, nil
 }
 
 // check finds what would make a number ambiguous, or a revision unusable.
@@ -88,7 +91,7 @@ func (h *History) Save() error {
 	}
 	h.mu.Lock()
 	h.kept.Format = format
-	text, err := json.MarshalIndent(h.kept, "", " ")
+	text, err := h.kept.text()
 	changed := h.changed
 	h.changed = false
 	h.mu.Unlock()
@@ -103,6 +106,8 @@ func (h *History) Save() error {
 	}
 	return nil
 }
+
+func (k kept) text() ([]byte, error) { return json.MarshalIndent(k, "", " ") }
 
 // Remove deletes the file, and nothing is written any more: another gateway of
 // this name begins anew, and does not run what was deployed to this one.
