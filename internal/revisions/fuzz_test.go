@@ -42,10 +42,12 @@ func FuzzHistory(f *testing.F) {
 			t.Fatalf("written and read again: %v: %s", err, diff)
 		}
 		number := h.Add("deploy", table("/d"), table("/d"))
+		last := 0
 		for _, r := range again.Revisions {
-			if number <= r.Number {
-				t.Errorf("%d is added to %d", number, r.Number)
+			if r.Number <= last || number <= r.Number {
+				t.Errorf("%d comes after %d, and %d is added", r.Number, last, number)
 			}
+			last = r.Number
 		}
 		if all, _ := h.List(); number < 1 || len(all) > keep {
 			t.Errorf("%d is added, %d are kept", number, len(all))

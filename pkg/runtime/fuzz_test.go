@@ -188,7 +188,8 @@ func FuzzFlatKeyed(f *testing.F) {
 		if strings.Contains(file, key) || key == "" || len(strings.Fields(key)) != 1 || strings.TrimSpace(key) != key {
 			return
 		}
-		if got := lookUp([]byte(file+"\n"+key+" 7\n"), key); got != "7" {
+		others := key + "_group 5\n" + key + " 1 2\n" + key + "\n"
+		if got := lookUp([]byte(file+"\n"+others+key+" 7\n"), key); got != "7" {
 			t.Errorf("%q", got)
 		}
 	})
