@@ -87,7 +87,7 @@ func unixInodes(path string, info fs.FileInfo) map[uint64]int {
 func parseUnix(table, path string) (inodes []uint64) {
 	for line := range strings.Lines(table) {
 		rest, ours := strings.CutSuffix(strings.TrimSuffix(line, "\n"), " "+path)
-		if f := strings.Fields(rest); ours && len(f) == 7 {
+		if f := strings.Fields(rest); ours && len(f) == 7 && strings.HasSuffix(rest, f[6]) { // else the space is of another path
 			inode, _ := strconv.ParseUint(f[6], 10, 64)
 			inodes = append(inodes, inode)
 		}
