@@ -37,23 +37,21 @@ func Regain(b Binary, program *os.File) (Binary, error) {
 	if err != nil {
 		return fail(err)
 	}
-	fd := -1
-	if controlErr := raw.Control(func(number uintptr) { fd, err = regain(number) }); controlErr != nil {
+	if controlErr := raw.Control(func(number uintptr) { b.sealed, err = regain(number) }); controlErr != nil {
 		return fail(controlErr)
 	}
 	if err != nil {
 		return fail(err)
 	}
-	b.sealed = &sealed{fd}
 	return b, nil
 }
 
-func regain(number uintptr) (int, error) {
+func regain(number uintptr) (*sealed, error) {
 	has, err := unix.FcntlInt(number, unix.F_GET_SEALS, 0)
 	if err != nil || has&programSeals != programSeals {
-		return -1, errors.Join(errors.New("its copy is not sealed"), err)
+		return nil, errors.Join(errors.New("its copy is not sealed"), err)
 	}
-	return unix.FcntlInt(number, unix.F_DUPFD_CLOEXEC, lowestFD)
+	return guarded(int(number))
 }
 
 // Adopt goes on with the container id that Create of another image has made,

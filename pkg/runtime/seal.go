@@ -11,18 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lowestFD keeps the sealed binary above every file that is passed to a
-// container: the child of a fork has these at 3, 4, 5… before it executes
-// /proc/self/fd/N, and would execute one of them.
-const lowestFD = 100
-
 const programSeals = unix.F_SEAL_SEAL | unix.F_SEAL_SHRINK | unix.F_SEAL_GROW | unix.F_SEAL_WRITE
 
 // sealed is a program in a memory file that nobody can change any more.
 //
-// It is a bare number on purpose. An *os.File would be closed by its finalizer
+// It is bare numbers on purpose. An *os.File would be closed by its finalizer
 // as soon as nothing refers to it, and the next call would fail.
-type sealed struct{ fd int }
+type sealed struct {
+	fd    int
+	below []int // the guard
+}
 
 // sealedPrefix is how every runtime call of ours names its program in argv[0].
 const sealedPrefix = "/proc/self/fd/"
@@ -30,7 +28,12 @@ const sealedPrefix = "/proc/self/fd/"
 // path is the program's for execve(2), in this process and its children.
 func (s *sealed) path() string { return sealedPrefix + strconv.Itoa(s.fd) }
 
-func (s *sealed) close() error { return unix.Close(s.fd) }
+func (s *sealed) close() error {
+	for _, fd := range s.below {
+		_ = unix.Close(fd)
+	}
+	return unix.Close(s.fd)
+}
 
 // seal copies the program at path into a memory file.
 //
@@ -53,14 +56,7 @@ func seal(path string) (*sealed, error) {
 		return nil, err
 	}
 	defer memory.Close()
-	fd, err := unix.FcntlInt(memory.Fd(), unix.F_DUPFD_CLOEXEC, lowestFD)
-	if errors.Is(err, unix.EINVAL) { // fcntl(2): beyond RLIMIT_NOFILE
-		return nil, fmt.Errorf("seal: the limit of open files must be well above %d (LimitNOFILE=, ulimit -n)", lowestFD)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("seal: %w", err)
-	}
-	return &sealed{fd}, nil
+	return guarded(int(memory.Fd()))
 }
 
 // Seal copies a program into a memory file that is executable and that nobody,

@@ -93,7 +93,11 @@ func (l *loop) awaitCalm(ctx context.Context) error {
 	case <-l.done:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("suspend %s: still %v: %w", l.gateway.Name, a.busy.Load(), context.Cause(ctx))
+		busy := a.busy.Load()
+		if busy == nil {
+			busy = "at a step that does not end"
+		}
+		return fmt.Errorf("suspend %s: still %v: %w", l.gateway.Name, busy, context.Cause(ctx))
 	}
 }
 
