@@ -95,7 +95,7 @@ func (l *loop) awaitCalm(ctx context.Context) error {
 	case <-ctx.Done():
 		busy := a.busy.Load()
 		if busy == nil {
-			busy = "at a step that does not end"
+			busy = "busy whenever the others were not"
 		}
 		return fmt.Errorf("suspend %s: still %v: %w", l.gateway.Name, busy, context.Cause(ctx))
 	}
