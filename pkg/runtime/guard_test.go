@@ -31,7 +31,7 @@ func TestSealedBesideAnyDescriptor(t *testing.T) {
 		t.Errorf("the program is at %d, and %d is another's", s.fd, blocked.Fd())
 	}
 	tried := 0
-	for number := lowestFD - 5; number < s.fd+5; number++ {
+	for number := lowestFD - 5; number < s.fd+20; number++ {
 		file := passable(t, number)
 		if int(file.Fd()) == number {
 			tried++
@@ -43,8 +43,8 @@ func TestSealedBesideAnyDescriptor(t *testing.T) {
 		}
 		file.Close()
 	}
-	if tried < 10 {
-		t.Errorf("%d numbers were free", tried)
+	if tried < 5 { // other programs that are sealed in this process have their rows, too
+		t.Errorf("only %d numbers were free", tried)
 	}
 }
 
