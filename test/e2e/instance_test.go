@@ -182,6 +182,11 @@ type state struct {
 		Launch int    `json:"launch"`
 		State  string `json:"state"`
 	} `json:"standby"`
+	Deploy *struct {
+		Launch int
+		Stage  string
+	} `json:"deploy"`
+	Draining []struct{ Launch int } `json:"draining"`
 }
 
 // states are all gateways by name.

@@ -34,12 +34,8 @@ func (r record) message() string {
 func (i *instance) records(match ...string) []record {
 	i.t.Helper()
 	// Since: the unit of an earlier run on the same host had the same name.
-	args := []string{"--output=json", "--all", "--no-pager", fmt.Sprintf("--since=@%.6f", float64(i.began.UnixMicro())/1e6)}
-	if i.manager[0] == "--user" {
-		args = append(args, "--user")
-	}
-	args = append(append(args, "_SYSTEMD_"+i.unitField()+"="+i.unit), match...)
-	args = append(append(args, "+", i.unitField()+"="+i.unit), match...)
+	since := fmt.Sprintf("--since=@%.6f", float64(i.began.UnixMicro())/1e6)
+	args := append(i.journalOf(match...), since, "--output=json", "--all", "--no-pager")
 	out, err := exec.Command("journalctl", args...).Output()
 	if err != nil {
 		i.t.Fatalf("journalctl: %v", err)
@@ -53,6 +49,16 @@ func (i *instance) records(match ...string) []record {
 		list = append(list, r)
 	}
 	return list
+}
+
+// journalOf are the arguments by which journalctl finds the records of the unit's
+// processes, and of systemd about the unit, that match all fields.
+func (i *instance) journalOf(match ...string) (args []string) {
+	if i.manager[0] == "--user" {
+		args = append(args, "--user")
+	}
+	args = append(append(args, "_SYSTEMD_"+i.unitField()+"="+i.unit), match...)
+	return append(append(args, "+", i.unitField()+"="+i.unit), match...)
 }
 
 // awaitRecord waits for a record, since journald writes when it has the time.

@@ -17,6 +17,7 @@ type traces struct {
 	launches   []string // directories of launches
 	rootfs     []string // staged trees
 	containers []string // states of the runtime
+	secrets    []string // directories of launches
 	mounts     []string
 }
 
@@ -24,7 +25,7 @@ func (i *instance) traces() traces {
 	i.t.Helper()
 	found := traces{
 		launches: names(filepath.Join(i.run, "launches")), containers: names(filepath.Join(i.run, "runtime")),
-		rootfs: names(filepath.Join(i.state, "rootfs")),
+		rootfs: names(filepath.Join(i.state, "rootfs")), secrets: names(filepath.Join(i.run, "secrets")),
 		leaves: i.leaves(), mounts: mountsBelow(i.t, i.run, i.state),
 	}
 	found.daemons, found.processes = i.processes()
@@ -36,7 +37,7 @@ func (i *instance) nothing() error {
 	found := i.traces()
 	for what, list := range map[string][]string{
 		"daemons": found.daemons, "processes": found.processes, "cgroup leaves": found.leaves, "launch directories": found.launches,
-		"staged trees": found.rootfs, "runtime states": found.containers, "mounts": found.mounts,
+		"staged trees": found.rootfs, "runtime states": found.containers, "secrets": found.secrets, "mounts": found.mounts,
 	} {
 		if len(list) > 0 {
 			return fmt.Errorf("%s are left: %v", what, list)
@@ -114,27 +115,53 @@ func (i *instance) leaves() (leaves []string) {
 	return leaves
 }
 
+// process is one of an instance's.
+type process struct {
+	pid           int
+	words, cgroup string
+}
+
+func (p process) String() string { return fmt.Sprintf("%d %s(%s)", p.pid, p.words, p.cgroup) }
+
 // processes are all that are in the unit's cgroup, or that name the instance's
 // directories.
 func (i *instance) processes() (daemons, others []string) {
-	entries, _ := os.ReadDir("/proc")
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		cgroup, _ := os.ReadFile("/proc/" + entry.Name() + "/cgroup")
-		command, _ := os.ReadFile("/proc/" + entry.Name() + "/cmdline")
-		words := strings.ReplaceAll(string(command), "\x00", " ")
-		line := fmt.Sprintf("%d %s(%s)", pid, words, strings.TrimSpace(string(cgroup)))
-		switch {
-		case strings.HasPrefix(words, programs.gatewayd+" run") && strings.Contains(string(cgroup), i.unit+"/supervisor"):
-			daemons = append(daemons, line)
-		case strings.Contains(string(cgroup), "/"+i.unit), strings.Contains(words, i.run+"/"), strings.Contains(words, i.dir+"/"):
-			others = append(others, line)
+	for _, p := range i.all() {
+		if i.isDaemon(p) {
+			daemons = append(daemons, p.String())
+		} else {
+			others = append(others, p.String())
 		}
 	}
 	return daemons, others
+}
+
+func (i *instance) isDaemon(p process) bool {
+	return strings.HasPrefix(p.words, programs.gatewayd+" run") && strings.Contains(p.cgroup, i.unit+"/supervisor")
+}
+
+// leafOf is the name of the leaf that a process is in.
+func (i *instance) leafOf(p process) string {
+	_, below, _ := strings.Cut(p.cgroup, "/"+i.unit+"/")
+	leaf, _, _ := strings.Cut(below, "/")
+	return leaf
+}
+
+// all are the instance's processes.
+func (i *instance) all() (list []process) {
+	for _, name := range names("/proc") {
+		pid, err := strconv.Atoi(name)
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		cgroup, _ := os.ReadFile("/proc/" + name + "/cgroup")
+		command, _ := os.ReadFile("/proc/" + name + "/cmdline")
+		p := process{pid, strings.ReplaceAll(string(command), "\x00", " "), strings.TrimSpace(string(cgroup))}
+		if strings.Contains(p.cgroup, "/"+i.unit) || strings.Contains(p.words, i.run+"/") || strings.Contains(p.words, i.dir+"/") {
+			list = append(list, p)
+		}
+	}
+	return list
 }
 
 func names(dir string) (list []string) {
