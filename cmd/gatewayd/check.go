@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/secrets"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -22,8 +24,9 @@ func checkCommand() *cobra.Command {
 		Long: `Check reads the configuration as the daemon would and lists every fault with its
 place; exit 78 if there is one. What depends on the moment, such as a source that
 is not there or a variable that is not set, is a warning: a shell does not have
-the environment of the unit. So is what works, but not as well as it looks, such as
-a probe that cannot tell two launches apart.`,
+the environment of the unit. A secret that is there and refused is a fault. What
+works, but not as well as it looks, is a warning, too: a probe that cannot tell two
+launches apart, say.`,
 		Example: "  gatewayd check --config ./gatewayd.toml",
 		Args:    exactArgs(),
 		RunE:    func(command *cobra.Command, _ []string) error { return check(command.OutOrStdout(), path) },
@@ -48,12 +51,20 @@ func check(w io.Writer, flag string) error {
 	if err != nil {
 		return codeError{exitConfig, err}
 	}
-	warnings := 0
+	warnings, refused := 0, 0
 	for _, g := range c.Gateways {
-		for _, warning := range append(warningsOf(g), g.Advice()...) {
+		missing, unfit := secretsOf(g)
+		for _, problem := range unfit {
+			refused++
+			fmt.Fprintf(w, "%s: gateway.%s.secret: %s\n", path, g.Name, problem)
+		}
+		for _, warning := range slices.Concat(warningsOf(g), missing, g.Advice()) {
 			warnings++
 			fmt.Fprintf(w, "warning: gateway %s: %s\n", g.Name, warning)
 		}
+	}
+	if refused > 0 {
+		return codeError{exitConfig, fmt.Errorf("check %s: %s", path, count(refused, "fault"))}
 	}
 	fmt.Fprintf(w, "%s: %s, no faults, %s\n", path, count(len(c.Gateways), "gateway"), count(warnings, "warning"))
 	return nil
@@ -68,6 +79,27 @@ func warningsOf(g config.Gateway) []string {
 		}
 	}
 	return warnings
+}
+
+// secretsOf tells which secrets are not there at this moment, and which are there
+// and refused. No program is run: that may have effects, or ask a person.
+func secretsOf(g config.Gateway) (missing, unfit []string) {
+	from := secrets.Sources{Lookup: os.LookupEnv}
+	for _, s := range g.Secrets {
+		if s.Source.Kind == config.SecretExec {
+			continue
+		}
+		value, err := from.Read(context.Background(), s)
+		clear(value)
+		switch {
+		case err == nil || !s.Required && errors.Is(err, secrets.ErrAbsent):
+		case errors.Is(err, secrets.ErrUnfit):
+			unfit = append(unfit, err.Error())
+		default:
+			missing = append(missing, "secret: "+err.Error())
+		}
+	}
+	return missing, unfit
 }
 
 // checkRange has newuidmap show that it grants the ids.

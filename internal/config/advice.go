@@ -6,7 +6,7 @@ import "strings"
 // two launches apart, sockets that they share, a standby that shares data.
 func (g Gateway) Advice() []string {
 	var advice []string
-	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts} {
+	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts, adviseSecrets} {
 		if text := judge(g); text != "" {
 			advice = append(advice, text)
 		}
@@ -92,4 +92,20 @@ func adviseMounts(g Gateway) string {
 		}
 	}
 	return ""
+}
+
+// adviseSecrets: a file is gone from all paths when the program runs; a variable
+// is passed to all that the program starts, and stays in /proc/PID/environ.
+func adviseSecrets(g Gateway) string {
+	var names []string
+	for _, s := range g.Secrets {
+		if !s.IsFile() {
+			names = append(names, s.Name)
+		}
+	}
+	if names == nil {
+		return ""
+	}
+	return "secret: " + strings.Join(names, ", ") + ` in a variable: whatever the program starts inherits it, and it stays in /proc/PID/environ for as long as the program runs; ` +
+		`want as = "file", and a program that reads ` + SecretDir + "/NAME"
 }

@@ -32,6 +32,7 @@ func fillGateway(r *report, n *node) Gateway {
 	gatewayKeys.fill(r, n, &g)
 	applyRules(r, n, &g)
 	applyListenRules(r, n, &g)
+	applySecretRules(r, n, &g)
 	if g.Workdir == "" && g.Bundle == "" {
 		g.Workdir = "/"
 	}

@@ -25,15 +25,23 @@ func stopSignal(r *report, n *node) (syscall.Signal, bool) {
 		r.value(n, `want the name of a signal, such as "SIGTERM", or its number, got %s`, kinds[n.kind])
 		return 0, false
 	}
-	switch signal {
-	case 0:
-		r.word(n, n.text, quote(n.text)+" is no signal", signalNames()...)
-		return 0, false
-	case unix.SIGSTOP:
-		r.value(n, "SIGSTOP freezes a program and never ends it")
+	if problem, words := signalProblem(signal, n.text); problem != "" {
+		r.word(n, n.text, problem, words...)
 		return 0, false
 	}
 	return signal, true
+}
+
+// signalProblem tells what is wrong with a signal that was written as text, and
+// which words may have been meant.
+func signalProblem(signal syscall.Signal, text string) (problem string, words []string) {
+	switch signal {
+	case 0:
+		return quote(text) + " is no signal", signalNames()
+	case unix.SIGSTOP:
+		return "SIGSTOP freezes a program and never ends it", nil
+	}
+	return "", nil
 }
 
 func named(s string) syscall.Signal {

@@ -22,6 +22,7 @@ type Gateway struct {
 	Workdir   string   // absolute; empty: what the bundle says
 	Env       Env
 	Mounts    []Mount // in the order of the file
+	Secrets   []Secret
 	Ready     Ready
 	Restart   Restart
 	Stop      Stop

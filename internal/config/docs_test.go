@@ -33,6 +33,7 @@ var noDefault = []string{
 	"gateway.NAME.rootfs", "gateway.NAME.bundle", "gateway.NAME.command",
 	"gateway.NAME.digest", "gateway.NAME.max_size", "gateway.NAME.env.static.NAME",
 	"gateway.NAME.mount.source", "gateway.NAME.mount.target",
+	"gateway.NAME.secret.name", "gateway.NAME.secret.source",
 	"gateway.NAME.listen.name", "gateway.NAME.listen.address", "gateway.NAME.listen.to",
 }
 
@@ -64,6 +65,10 @@ func withDefault(key, value string) (with, without string) {
 	without = "gateway.web.rootfs = '/r'\ngateway.web.command = ['/w']\n"
 	if name, ok := strings.CutPrefix(key, "gateway.NAME.mount."); ok {
 		without += "[[gateway.web.mount]]\nsource = 'data'\ntarget = '/d'\n"
+		return without + name + " = " + value + "\n", without
+	}
+	if name, ok := strings.CutPrefix(key, "gateway.NAME.secret."); ok {
+		without += "[[gateway.web.secret]]\nname = 'token'\nsource = 'exec:[\"pass\"]'\n"
 		return without + name + " = " + value + "\n", without
 	}
 	if name, ok := strings.CutPrefix(key, "gateway.NAME.listen."); ok {

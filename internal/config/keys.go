@@ -17,6 +17,8 @@ const (
 	mostBacklog   = 65535
 	mostFiles     = 1_000_000_000
 	largestFactor = 100
+
+	defaultSecretTimeout = 10 * time.Second
 )
 
 // defaultConfig is what a file without keys means.
@@ -77,6 +79,7 @@ var gatewayKeys = schema[Gateway]{
 	key("workdir", absolute, func(g *Gateway) *string { return &g.Workdir }),
 	{name: "env", below: envKeys.paths(), fill: fillEnv},
 	{name: "mount", below: mountKeys.paths(), fill: fillMounts},
+	{name: "secret", below: secretKeys.paths(), fill: fillSecrets},
 	table("ready", readyKeys, func(g *Gateway) *Ready { return &g.Ready }),
 	table("restart", restartKeys, func(g *Gateway) *Restart { return &g.Restart }),
 	table("stop", stopKeys, func(g *Gateway) *Stop { return &g.Stop }),
@@ -98,6 +101,15 @@ var mountKeys = schema[Mount]{
 	key("source", wordOrPath(DataSource), func(m *Mount) *string { return &m.Source }),
 	key("target", mountTarget, func(m *Mount) *string { return &m.Target }),
 	key("read_only", boolean, func(m *Mount) *bool { return &m.ReadOnly }),
+}
+
+var secretKeys = schema[Secret]{
+	key("name", secretName, func(s *Secret) *string { return &s.Name }),
+	key("source", secretSource, func(s *Secret) *SecretSource { return &s.Source }),
+	key("timeout", duration(shortest, aDay), func(s *Secret) *time.Duration { return &s.Timeout }),
+	key("as", secretAs, func(s *Secret) *string { return &s.Variable }),
+	key("required", boolean, func(s *Secret) *bool { return &s.Required }),
+	key("on_change", onChange, func(s *Secret) *OnChange { return &s.OnChange }),
 }
 
 var readyKeys = schema[Ready]{

@@ -67,6 +67,16 @@ func TestEveryKey(t *testing.T) {
 			Required: []string{"D", "E"},
 		},
 		Mounts: []Mount{{Source: "/etc/ssl", Target: "/etc/ssl", ReadOnly: true}, {Source: DataSource, Target: "/srv/data"}},
+		Secrets: []Secret{
+			{
+				Name: "token", Source: SecretSource{Kind: SecretExec, Argv: []string{"/usr/bin/pass", "show", "web"}}, Timeout: time.Minute,
+				Variable: "WEB_TOKEN", OnChange: OnChange{Action: "none"},
+			},
+			{
+				Name: "key.pem", Source: SecretSource{Kind: SecretCredential, Name: "web.key"}, Timeout: 10 * time.Second,
+				Required: true, OnChange: OnChange{Action: "signal", Signal: syscall.SIGHUP},
+			},
+		},
 		Ready: Ready{
 			Probe:    Probe{Kind: ProbeExec, Argv: []string{"/bin/check", "-v"}},
 			Interval: time.Millisecond, Timeout: 90 * time.Second, StartTimeout: 24 * time.Hour,
@@ -170,6 +180,13 @@ func TestFaultsRepeatNoSecrets(t *testing.T) {
 		`env.static.TOKEN = ["canary"]`,
 		`env.static.TOKEN = "canary\u0000"`,
 		`env.TOKEN = "canary"`,
+		`secret = [{ name = "token", source = "canary" }]`,
+		`secret = [{ name = "token", source = "file:canary" }]`,
+		`secret = [{ name = "token", source = "env:canary!" }]`,
+		`secret = [{ name = "token", source = "exec:canary" }]`,
+		`secret = [{ name = "token", source = "credential:/canary" }]`,
+		`secret = [{ name = "token", value = "canary" }]`,
+		`secret = [{ name = "token", source = "env:A", as = "env:TOKEN=canary" }]`,
 	} {
 		_, err := Parse("f", []byte("[gateway.web]\nbundle = '/b'\n"+line+"\n"))
 		if err == nil || strings.Contains(err.Error(), "canary") {

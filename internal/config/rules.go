@@ -86,6 +86,12 @@ var rules = []rule{
 	portRule("env.static.PORT", func(g *Gateway) bool { return true }),
 	portRule("env.pass", func(g *Gateway) bool { return slices.Contains(g.Env.Pass, "PORT") }),
 	portRule("env.required", func(g *Gateway) bool { return slices.Contains(g.Env.Required, "PORT") }),
+	credentialsRule("env.static.CREDENTIALS_DIRECTORY", func(g *Gateway) bool { return true }),
+	credentialsRule("env.pass", func(g *Gateway) bool { return slices.Contains(g.Env.Pass, CredentialsVariable) }),
+	credentialsRule("env.required", func(g *Gateway) bool { return slices.Contains(g.Env.Required, CredentialsVariable) }),
+	{"mount", []string{"secret"}, func(g *Gateway, _ func(string) bool) string {
+		return when(hidesSecrets(g), "has a target at or below "+SecretDir+", where the secrets that are files lie")
+	}},
 	{"env.static", []string{"listen"}, func(g *Gateway, _ func(string) bool) string {
 		for _, name := range slices.Sorted(maps.Keys(g.Env.Static)) {
 			if g.choosesPort() && strings.Contains(g.Env.Static[name], placePort) {
