@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // The unit has systemd start gatewayd again at once, without a limit: a limit
@@ -76,6 +78,7 @@ func (d *daemon) countFailure() error {
 	if err := os.WriteFile(d.failuresFile(), []byte(strconv.Itoa(n+1)), 0o600); err != nil {
 		return fmt.Errorf("count failed start: %w", err)
 	}
+	step.Done("failure-counted")
 	return nil
 }
 
@@ -83,6 +86,7 @@ func (d *daemon) forgetFailures() error {
 	if err := os.Remove(d.failuresFile()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	step.Done("failures-forgotten")
 	return nil
 }
 

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // An operator's stop holds over a restart of gatewayd: an empty file for each
@@ -27,6 +29,7 @@ func (d *daemon) hold(name string) error {
 	if err := os.WriteFile(d.holdFile(name), nil, 0o600); err != nil {
 		return fmt.Errorf("keep %s stopped over a restart: %w", name, err)
 	}
+	step.Done("stop-noted")
 	return nil
 }
 
@@ -34,5 +37,6 @@ func (d *daemon) unhold(name string) error {
 	if err := os.Remove(d.holdFile(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("end the stop of %s: %w", name, err)
 	}
+	step.Done("stop-forgotten")
 	return nil
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/internal/revisions"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -35,6 +36,7 @@ func takeOver(o daemonOptions) (*taking, error) {
 	if t == nil || err != nil {
 		return nil, err
 	}
+	step.Done("image-replaced")
 	h, err := readHanded(t)
 	if err == nil && h.Name != o.name {
 		err = fmt.Errorf("take over: the state is that of %s, not of %s", h.Name, o.name)

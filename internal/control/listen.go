@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // maxPath is what fits into sun_path with its final NUL (unix(7)). A longer path
@@ -31,6 +33,7 @@ func Listen(path string) (*net.UnixListener, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen on control socket: %w", err)
 	}
+	step.Done("control-made")
 	return l.(*net.UnixListener), nil
 }
 
@@ -55,7 +58,9 @@ func removeStale(path string) error {
 	case info.Mode().Type() != fs.ModeSocket:
 		return &fs.PathError{Op: "replace", Path: path, Err: fs.ErrExist}
 	}
-	return os.Remove(path)
+	err = os.Remove(path)
+	step.Done("stale-control-removed")
+	return err
 }
 
 func checkPath(path string) error {

@@ -10,6 +10,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Daemon is what the control socket gives access to. Every method may be called
@@ -85,6 +87,7 @@ func serve(ctx context.Context, l net.Listener, d Daemon, lim limits, allowed fu
 	case <-ctx.Done():
 	}
 	end(ctx, srv, lim.goodbye)
+	step.Done("control-removed")
 	if err := <-done; !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // ErrUnavailable says that no journald takes records at present: its socket is
@@ -42,6 +44,7 @@ func (s *socket) send(ctx context.Context, r Record) error {
 	}
 	s.buffer = appendRecord(s.buffer[:0], r)
 	_, err := s.conn.Write(s.buffer)
+	step.Done("journal-told")
 	if errors.Is(err, unix.EMSGSIZE) || errors.Is(err, unix.ENOBUFS) {
 		err = s.sendFile()
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/inside"
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
@@ -85,6 +86,7 @@ func inRoot(path string) string {
 
 func (b *bare) start(ctx context.Context) (*runtime.Process, error) {
 	err := b.host.onMainThread(ctx, b.cmd.Start)
+	step.Done("bare-started")
 	b.output.Release()
 	b.closePassed()
 	if err != nil {
@@ -109,6 +111,7 @@ func ignoreExit(err error) error {
 // can have its number.
 func (b *bare) kill(process *runtime.Process) error {
 	_ = syscall.Kill(-process.Pid(), syscall.SIGKILL) // no such group: all of it is gone
+	step.Done("bare-group-killed")
 	return process.Signal(syscall.SIGKILL)
 }
 

@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -109,6 +110,7 @@ func createDirOf(path string, uid, gid int, others []bundle.IDRange) error {
 	if err := os.Mkdir(path, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 		return fmt.Errorf("create data directory: %w", err)
 	}
+	step.Done("data-dir-made")
 	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("use data directory: %w", err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // LockedError says that another gatewayd owns the directories.
@@ -57,6 +59,7 @@ func (d Dirs) acquire() (*Lock, error) {
 	if err != nil {
 		return nil, orReplaced(fmt.Errorf("open lock: %w", err))
 	}
+	step.Done("lock-opened")
 	if err := d.lock(file); err != nil {
 		_ = file.Close()
 		return nil, err
@@ -115,5 +118,6 @@ func writePid(file *os.File) error {
 		return err
 	}
 	_, err := file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	step.Done("lock-written")
 	return err
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/inside"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/staging"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -82,6 +83,7 @@ func answered(err error) bool {
 func (h *Host) makeLower(dir string) error {
 	at := func(name string) string { return filepath.Join(dir, name) }
 	err := errors.Join(os.Mkdir(at("d"), 0o755), os.Mkdir(at("d/e"), 0o755), os.WriteFile(at("d/f"), []byte("lower"), 0o644))
+	step.Done("overlay-sample-made")
 	uid, gid := h.ids()
 	for _, path := range []string{at("d/f"), at("d/e"), at("d"), dir} {
 		if err == nil {

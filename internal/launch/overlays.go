@@ -11,6 +11,8 @@ import (
 
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // overlays is whether the runtime can make an overlay the root of a container
@@ -110,7 +112,7 @@ func (h *Host) doubt(ctx context.Context) {
 	defer o.give()
 	if o.trusted {
 		o.known, o.trusted = false, false
-		_ = os.Remove(h.workedPath()) // one that stays is doubted again
+		h.forgetWorked() // one that stays is doubted again
 	}
 }
 
@@ -135,7 +137,7 @@ func (h *Host) found(where string, refusal error) error {
 		if news {
 			h.log().Info("overlays do not work here: "+refusal.Error(), zap.String("event", "overlay-tried"))
 		}
-		_ = os.Remove(h.workedPath()) // else it is doubted by the next start
+		h.forgetWorked() // one that stays is doubted by the next start
 		return nil
 	}
 	if news {
@@ -176,6 +178,11 @@ func (h *Host) worked(where string) bool {
 	return err == nil && json.Unmarshal(data, &f) == nil && f.Where == where
 }
 
+func (h *Host) forgetWorked() {
+	_ = os.Remove(h.workedPath())
+	step.Done("overlay-answer-forgotten")
+}
+
 // keepWorked needs no sync: a file that a power loss has cut is none.
 func (h *Host) keepWorked(where string) error {
 	data, err := json.Marshal(finding{where})
@@ -186,5 +193,8 @@ func (h *Host) keepWorked(where string) error {
 	if err := os.WriteFile(aside, data, 0o600); err != nil {
 		return err
 	}
-	return os.Rename(aside, h.workedPath())
+	step.Done("overlay-answer-aside")
+	err = os.Rename(aside, h.workedPath())
+	step.Done("overlay-answer-kept")
+	return err
 }

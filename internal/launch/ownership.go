@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -23,6 +24,7 @@ func (d Dirs) Create(root bool) error {
 		if err := d.setMode(path, root); err != nil {
 			return fmt.Errorf("create directory: %w", err)
 		}
+		step.Done("directory-closed")
 	}
 	return nil
 }
@@ -47,6 +49,7 @@ func createDir(path string) error {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return fmt.Errorf("create directory: %w", err)
 	}
+	step.Done("directory-made")
 	info, err := os.Lstat(path)
 	if err != nil {
 		return fmt.Errorf("create directory: %w", err)
@@ -94,6 +97,7 @@ func (d Dirs) Remove(ctx context.Context) error {
 func (d Dirs) Leave() error {
 	for _, path := range []string{d.ControlSocket(), d.Launches(), d.RuntimeRoot()} {
 		err := os.Remove(path)
+		step.Done("directory-left")
 		if errors.Is(err, unix.ENOTEMPTY) {
 			return nil // for the next sweep
 		}
@@ -109,6 +113,7 @@ func (d Dirs) Leave() error {
 func (d Dirs) removeLock() error {
 	for _, path := range []string{d.Lock(), d.Runtime} {
 		err := os.Remove(path)
+		step.Done("lock-removed")
 		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
 			return fmt.Errorf("remove runtime directory: %w", err)
 		}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
@@ -91,6 +92,7 @@ func (la *launch) openNotify() (err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return fmt.Errorf("create notify directory: %w", err)
 	}
+	step.Done("notify-dir-made")
 	if !la.gateway.Isolation.Bare {
 		uid, gid := la.host.ids()
 		if err := os.Lchown(dir, uid, gid); err != nil {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
 
@@ -28,7 +29,9 @@ func (la *launch) record() error {
 	}
 	// Not synced: it lies on a tmpfs, and is of use only while the kernel that
 	// runs the process does.
-	return os.WriteFile(filepath.Join(la.dir, recordName), data, 0o600)
+	err = os.WriteFile(filepath.Join(la.dir, recordName), data, 0o600)
+	step.Done("record-written")
+	return err
 }
 
 // readRecord returns the process of the launch whose directory is dir, and

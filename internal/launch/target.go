@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/gatewayd/gatewayd/internal/probe"
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -90,6 +91,7 @@ func (la *launch) socketDir(dir string) (string, error) {
 	if err := os.Mkdir(host, 0o700); err != nil {
 		return "", fmt.Errorf("create directory for a socket: %w", err)
 	}
+	step.Done("socket-dir-made")
 	uid, gid := la.host.ids()
 	if err := os.Lchown(host, uid, gid); err != nil {
 		return "", fmt.Errorf("create directory for a socket: %w", errors.Join(err, os.Remove(host)))

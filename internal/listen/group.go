@@ -7,6 +7,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // slots is how many launches of a gateway can have a socket of a port at once.
@@ -114,7 +116,9 @@ func (m *member) prepare(backlog int) error {
 			return err
 		}
 	}
-	return os.NewSyscallError("listen", unix.Listen(m.fd, backlog))
+	err := unix.Listen(m.fd, backlog)
+	step.Done("socket-listens")
+	return os.NewSyscallError("listen", err)
 }
 
 func closeAll(group []*member) {

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // keyPrefix begins all names in the fd store: what has another name is lent by a socket unit.
@@ -58,6 +60,7 @@ func (p *Port) giveUp() error {
 		if err := unix.Shutdown(m.fd, unix.SHUT_RDWR); err != nil && !errors.Is(err, unix.ENOTCONN) {
 			faults = append(faults, os.NewSyscallError("shutdown", err))
 		}
+		step.Done("socket-shut")
 		faults = append(faults, p.o.drop(p.at.key(m.name)))
 	}
 	return errors.Join(append(faults, p.unlink())...)

@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // cost is what a port without slots does not have.
@@ -38,6 +40,7 @@ func openOne(o Options, at address, why string) (*Port, error) {
 		m.close()
 		return nil, fmt.Errorf("listen on %s: %w", at, err)
 	}
+	step.Done("socket-listens")
 	p := newPort(o, at, Shared, []*member{m})
 	p.why = why
 	p.anew.Store(anew)

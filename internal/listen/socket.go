@@ -5,6 +5,8 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // member is one socket of a port. It is known by its number: an os.File would be watched
@@ -41,7 +43,9 @@ func bind(fd int, at address, group bool) error {
 	if err != nil {
 		return err
 	}
-	return os.NewSyscallError("bind", unix.Bind(fd, sa))
+	err = unix.Bind(fd, sa)
+	step.Done("address-bound")
+	return os.NewSyscallError("bind", err)
 }
 
 func bindOptions(fd int, at address, group bool) error {

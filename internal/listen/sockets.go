@@ -8,6 +8,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Keeper keeps sockets beyond the end of this process: systemd's fd store.
@@ -80,6 +82,7 @@ func (s *Sockets) CloseRest() (closed []string) {
 		for _, f := range s.take(name) {
 			if fd, err := adopt(f); err == nil {
 				_ = unix.Shutdown(fd, unix.SHUT_RDWR) // one that does not listen is as good
+				step.Done("kept-socket-shut")
 				if at, err := boundTo(fd); err == nil {
 					_ = unlinkOf(fd, at.path) // a path that stays is cleared by who listens there next
 				}

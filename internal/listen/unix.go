@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // listenUnix listens on a path, with mode 0600: who else may connect is for a socket unit
@@ -27,6 +29,7 @@ func listenUnix(path string, backlog int) (int, error) {
 	}
 	if err = unix.Fchmod(fd, 0o600); err == nil { // before bind, which takes the mode over: nobody is in between
 		err = unix.Bind(fd, &unix.SockaddrUnix{Name: path})
+		step.Done("path-bound")
 	}
 	if err == nil {
 		err = unix.Listen(fd, backlog)
@@ -51,7 +54,9 @@ func clearPath(path string) error {
 	}
 	switch err := tryUnix(path); {
 	case errors.Is(err, unix.ECONNREFUSED):
-		return os.Remove(path)
+		err = os.Remove(path)
+		step.Done("path-cleared")
+		return err
 	case err == nil:
 		return &TakenError{Address: "unix:" + path, Holders: holders(unixInodes(path, info))}
 	default:
@@ -190,5 +195,7 @@ func unlinkOf(fd int, path string) error {
 	if number, _, known := pathInode(fd); !known || number != uint32(st.Ino) {
 		return nil
 	}
-	return os.Remove(path)
+	err := os.Remove(path)
+	step.Done("path-removed")
+	return err
 }

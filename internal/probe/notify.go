@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 const (
@@ -42,6 +44,7 @@ func ListenNotify(path string) (*Notify, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for notifications: %w", err)
 	}
+	step.Done("notify-made")
 	if err := os.Chmod(path, 0o666); err != nil {
 		conn.Close()
 		os.Remove(path)
@@ -70,7 +73,9 @@ func (n *Notify) Close() error {
 	if errors.Is(err, net.ErrClosed) {
 		return nil
 	}
-	return errors.Join(err, os.Remove(n.path))
+	err = errors.Join(err, os.Remove(n.path))
+	step.Done("notify-removed")
+	return err
 }
 
 // Probe waits for READY=1. It is a Probe.

@@ -9,6 +9,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 const (
@@ -27,6 +29,7 @@ func Open(dir, gateway string) (*History, error) {
 		return h, nil
 	case errors.Is(err, errDamaged):
 		err = errors.Join(err, os.Rename(h.path, h.path+".damaged"))
+		step.Done("damaged-history-set-aside")
 		return h, fmt.Errorf("read history of %s, which begins anew (the file is put aside as %s.damaged): %w", gateway, h.path, err)
 	}
 	return h, fmt.Errorf("read history of %s, which begins anew: %w", gateway, err)
@@ -118,6 +121,7 @@ func (h *History) Remove() error {
 	if err := os.Remove(h.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("remove history: %w", err)
 	}
+	step.Done("history-removed")
 	return nil
 }
 
@@ -135,9 +139,11 @@ func replace(path string, text []byte) error {
 	if err = errors.Join(err, aside.Close()); err != nil {
 		return err
 	}
+	step.Done("history-aside")
 	if err := os.Rename(aside.Name(), path); err != nil {
 		return err
 	}
+	step.Done("history-kept")
 	return syncDir(filepath.Dir(path))
 }
 

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // keepCache is how long the cache of a tree is kept that nobody stages any more:
@@ -29,6 +31,7 @@ func Prune(dir string, now time.Time) error {
 		info, err := entry.Info()
 		if err == nil && now.Sub(info.ModTime()) > keepCache {
 			errs = append(errs, os.Remove(filepath.Join(dir, entry.Name())))
+			step.Done("digests-pruned")
 		}
 	}
 	return errors.Join(errs...)

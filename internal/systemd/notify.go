@@ -9,6 +9,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // maxStatus bounds STATUS=, in bytes: a manager takes datagrams of 4 KiB, and
@@ -58,6 +60,7 @@ func (Notifier) send(lines ...string) error {
 	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
 		return fmt.Errorf("notify service manager: %w", err)
 	}
+	step.Done("manager-told")
 	return nil
 }
 

@@ -6,6 +6,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/activation"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // TakeSockets returns the descriptors that systemd has handed to this process
@@ -54,6 +56,7 @@ func (n Notifier) Unstore(name string) error {
 	if err := n.send("FDSTOREREMOVE=1", "FDNAME="+name); err != nil {
 		return fmt.Errorf("remove %s from the store: %w", name, err)
 	}
+	step.Done("socket-unstored")
 	return nil
 }
 
@@ -71,5 +74,6 @@ func (Notifier) sendWith(control []byte, message string) error {
 	if err := unix.Sendmsg(fd, []byte(message), control, &unix.SockaddrUnix{Name: path}, unix.MSG_NOSIGNAL); err != nil {
 		return fmt.Errorf("notify service manager: %w", os.NewSyscallError("sendmsg", err))
 	}
+	step.Done("socket-stored")
 	return nil
 }

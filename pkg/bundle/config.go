@@ -9,6 +9,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 const (
@@ -51,7 +53,10 @@ func writeAside(root *os.Root, data []byte) error {
 	if err := errors.Join(err, file.Chmod(0o600), file.Close()); err != nil {
 		return err
 	}
-	return root.Rename(configNew, configName)
+	step.Done("config-aside")
+	err = root.Rename(configNew, configName)
+	step.Done("config-written")
+	return err
 }
 
 // ScrubConfig overwrites dir/config.json in place with zeros, then with an
@@ -90,6 +95,7 @@ func scrub(root *os.Root, name string) error {
 	if err == nil {
 		_, err = file.WriteAt([]byte("{}\n"), 0)
 	}
+	step.Done("config-scrubbed")
 	return errors.Join(err, file.Close())
 }
 
@@ -99,5 +105,6 @@ func zero(file *os.File) error {
 		return err
 	}
 	_, err = file.WriteAt(make([]byte, info.Size()), 0)
+	step.Done("config-zeroed")
 	return err
 }

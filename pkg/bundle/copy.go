@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // StagingPrefix begins the name of every directory that Copy has not finished.
@@ -162,6 +164,7 @@ func publish(ctx context.Context, dir int, staging, name string) error {
 	if err := unix.Renameat2(dir, staging, dir, name, unix.RENAME_NOREPLACE); err != nil {
 		return &os.LinkError{Op: "rename", Old: staging, New: name, Err: err}
 	}
+	step.Done("tree-published")
 	return nil
 }
 

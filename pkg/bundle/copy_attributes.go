@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // attributes are what an entry has in the end.
@@ -54,7 +56,9 @@ func settle(fd int, a *attributes) error {
 			return err
 		}
 	}
-	return unix.UtimesNanoAt(fd, "", a.times[:], unix.AT_EMPTY_PATH)
+	err := unix.UtimesNanoAt(fd, "", a.times[:], unix.AT_EMPTY_PATH)
+	step.Done("entry-settled")
+	return err
 }
 
 // changed reports whether what is open has not the time any more that it had.

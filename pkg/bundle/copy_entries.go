@@ -5,6 +5,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // copyEntries copies what is in p, but not what is in its subdirectories.
@@ -93,6 +95,7 @@ func (t *tree) copyDirectories(w *worker, p *place, entries []entry) {
 			t.fail(copyError("make", p.join(e.name), err))
 			return
 		}
+		step.Done("directory-copied")
 		p.pending.Add(1)
 		w.crew.add(t.enter(newDirectory(p.directory, e.name)))
 	}

@@ -5,6 +5,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // large is the size from which a file is a task of its own: the names behind it
@@ -152,6 +154,7 @@ func create(dir int, name string, mode uint32) (int, error) {
 	for {
 		fd, err := unix.Openat(dir, name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, mode&0o777|0o200)
 		if !errors.Is(err, unix.EINTR) {
+			step.Done("file-made")
 			return fd, err
 		}
 	}
@@ -168,5 +171,7 @@ func (t *tree) link(first link, p *place, name string) error {
 		}
 		defer unix.Close(dir)
 	}
-	return unix.Linkat(dir, first.name, p.to, name, 0)
+	err := unix.Linkat(dir, first.name, p.to, name, 0)
+	step.Done("file-linked")
+	return err
 }

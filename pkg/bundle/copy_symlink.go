@@ -2,6 +2,8 @@ package bundle
 
 import (
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // symlink makes the same link, wherever that leads.
@@ -19,6 +21,7 @@ func (t *tree) symlink(w *worker, p *place, name string) error {
 	a, err := t.attributesOf(&st)
 	if err == nil {
 		err = unix.Symlinkat(string(target[:n]), p.to, name)
+		step.Done("symlink-copied")
 	}
 	if err == nil {
 		err = settleSymlink(p.to, name, &a)
@@ -41,5 +44,7 @@ func settleSymlink(dir int, name string, a *attributes) error {
 			return err
 		}
 	}
-	return unix.UtimesNanoAt(dir, name, a.times[:], unix.AT_SYMLINK_NOFOLLOW)
+	err := unix.UtimesNanoAt(dir, name, a.times[:], unix.AT_SYMLINK_NOFOLLOW)
+	step.Done("entry-settled")
+	return err
 }

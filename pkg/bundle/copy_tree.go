@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // A tree is one copy in progress. Each worker holds the two ends of a directory
@@ -59,6 +61,7 @@ func makeRoot(parent *os.File, name string) (*os.File, error) {
 	if err := unix.Mkdirat(int(parent.Fd()), name, 0o700); err != nil {
 		return nil, err
 	}
+	step.Done("copy-begun")
 	return openBeneath(parent, name, unix.O_RDONLY|unix.O_DIRECTORY)
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // randomLength is in base32 characters of 5 bits each: 50 bits, so that two
@@ -52,6 +54,7 @@ func makeDir(root *os.Root, mode os.FileMode, newID func() string) (id, path str
 		if err != nil {
 			return "", "", fmt.Errorf("make directory in %s: %w", root.Name(), err)
 		}
+		step.Done("launch-dir-made")
 		if err := root.Chmod(id, mode); err != nil {
 			return "", "", fmt.Errorf("make directory in %s: %w", root.Name(), errors.Join(err, root.Remove(id)))
 		}

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // toolDirs are where a system has its programs with the set-user-ID bit. The
@@ -71,6 +73,7 @@ func runTool(ctx context.Context, path string, pid int, ranges []IDRange) error 
 	cmd.WaitDelay = time.Second
 	cmd.SysProcAttr = &unix.SysProcAttr{Setpgid: true}
 	err := cmd.Run()
+	step.Done("ids-mapped")
 	exit := new(exec.ExitError)
 	switch {
 	case ctx.Err() != nil:

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // awaitMapping is the argument of a helper that is not mapped yet.
@@ -107,6 +109,7 @@ func (n namespace) startMapped(ctx context.Context, cmd *exec.Cmd) (ours *os.Fil
 	if err != nil {
 		return nil, errors.Join(forbidden(err), ours.Close())
 	}
+	step.Done("helper-started")
 	if err := n.mapWaiting(ctx, cmd.Process.Pid, ours); err != nil {
 		_ = cmd.Process.Kill() // fails where it ended by itself
 		return nil, errors.Join(err, quietly(cmd.Wait()), ours.Close())

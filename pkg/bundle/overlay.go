@@ -10,6 +10,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // An Overlay is a root file system that is not copied: the kernel shows the
@@ -87,6 +89,7 @@ func fillOverlay(dir string, lower *os.File, ids IDMap) error {
 		if err := os.Chmod(path, 0o700); err != nil {
 			return err
 		}
+		step.Done("overlay-part-made")
 	}
 	if err := os.Symlink(lower.Name(), dir+"/lower"); err != nil {
 		return err
@@ -104,6 +107,7 @@ func fillOverlay(dir string, lower *os.File, ids IDMap) error {
 		if err := os.Lchown(path, uid, gid); err != nil {
 			return err
 		}
+		step.Done("overlay-part-given")
 	}
 	return nil
 }

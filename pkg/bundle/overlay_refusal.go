@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // OverlayRefusal returns why the surveyed tree source cannot be the lower one of
@@ -85,6 +87,7 @@ func checkXattrs(dir string) error {
 	if err := os.Mkdir(probe, 0o700); err != nil {
 		return err
 	}
+	step.Done("upper-tried")
 	err := unix.Setxattr(probe, "user.overlay.probe", []byte("y"), 0)
 	if errors.Is(err, unix.ENOTSUP) {
 		err = fmt.Errorf("%s keeps no user attributes", dir)

@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // RemovingPrefix begins the name that Remove gives to what it is about to
@@ -92,7 +94,9 @@ func (r removal) run() error {
 }
 
 func (r removal) rename(aside string) error {
-	return unix.Renameat2(r.fd, r.name, r.fd, aside, unix.RENAME_NOREPLACE)
+	err := unix.Renameat2(r.fd, r.name, r.fd, aside, unix.RENAME_NOREPLACE)
+	step.Done("tree-set-aside")
+	return err
 }
 
 // remove removes what is named now in the directory.

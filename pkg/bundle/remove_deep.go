@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // maxPlaces bounds what is remembered of moved directories. The others are
@@ -38,6 +40,7 @@ func (e *eraser) moveUp(b *branch) {
 	defer u.mu.Unlock()
 	name := u.now + strconv.Itoa(u.moved)
 	err := unix.Renameat2(b.parent.fd, b.name, e.top.fd, name, unix.RENAME_NOREPLACE)
+	step.Done("directory-moved-up")
 	if err != nil {
 		e.fail("remove", b, "", err)
 		b.parent.failed.Store(true)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // unlink removes an entry of b. done: it is gone, or the error is noted;
@@ -31,6 +33,7 @@ func unlinkWide(b *branch, name string, flags int) error {
 	if errors.Is(err, unix.EACCES) && b.widen() {
 		err = unix.Unlinkat(b.fd, name, flags)
 	}
+	step.Done("entry-removed")
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -98,6 +101,7 @@ func (b *branch) open() (int, error) {
 	if err := chmodPlace(place, 0o700); err != nil {
 		return -1, err
 	}
+	step.Done("directory-opened")
 	return openAt(place, ".", unix.O_RDONLY|unix.O_DIRECTORY)
 }
 
@@ -124,5 +128,7 @@ func (b *branch) widen() bool {
 	if b.wide.Swap(true) || unix.Fstat(b.fd, &st) != nil || st.Mode&0o700 == 0o700 {
 		return false
 	}
-	return unix.Fchmod(b.fd, 0o700) == nil
+	err := unix.Fchmod(b.fd, 0o700)
+	step.Done("directory-opened")
+	return err == nil
 }

@@ -7,6 +7,8 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // keep takes in what became known of d. Directories in which all is as it was
@@ -67,8 +69,10 @@ func (c *surveyCache) save() error {
 		return err
 	}
 	err = errors.Join(c.write(file), file.Close())
+	step.Done("digests-aside")
 	if err == nil {
 		err = os.Rename(aside, c.path)
+		step.Done("digests-kept")
 	}
 	if err != nil {
 		err = errors.Join(err, os.Remove(aside))

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // call is one call of the runtime program.
@@ -24,6 +26,7 @@ func (r *Runtime) newCall(op, id, log string) (*call, error) {
 	if err := os.Remove(log); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("remove old log: %w", err)
 	}
+	step.Done("runtime-log-removed")
 	return &call{runtime: r, op: op, id: id, log: log, brood: brood{log: log}}, nil
 }
 

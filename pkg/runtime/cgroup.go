@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // unifiedMount is where systemd mounts the one hierarchy of cgroup v2.
@@ -115,9 +117,11 @@ func (c *Cgroup) Enter(name string) error {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("enter cgroup: %w", err)
 	}
+	step.Done("cgroup-made")
 	if err := writeControl(filepath.Join(dir, "cgroup.procs"), "0"); err != nil { // 0: the writer
 		return fmt.Errorf("enter cgroup: %w", err)
 	}
+	step.Done("cgroup-entered")
 	return nil
 }
 
@@ -126,6 +130,7 @@ func (c *Cgroup) Enter(name string) error {
 // Enter, and when nothing that was started before is left in the cgroup itself.
 func (c *Cgroup) HandDown() {
 	_ = writeControl(filepath.Join(c.dir(), "cgroup.subtree_control"), "+memory")
+	step.Done("cgroup-handed-down")
 }
 
 // Hasten makes the move into a leaf quick that a runtime is about to make. Call
@@ -138,6 +143,7 @@ func (c *Cgroup) HandDown() {
 // still busy with namespaces. It is no error when that cannot be.
 func (c *Cgroup) Hasten() {
 	_ = writeControl(filepath.Join(c.dir(), supervisorGroup, "cgroup.procs"), "0")
+	step.Done("cgroup-hastened")
 }
 
 // Leaf makes the cgroup of one launch. A directory that exists is an error
@@ -150,6 +156,7 @@ func (c *Cgroup) Leaf(id string) (*Leaf, error) {
 	if err := os.Mkdir(leaf.Dir(), 0o755); err != nil {
 		return nil, fmt.Errorf("make cgroup: %w", err)
 	}
+	step.Done("leaf-made")
 	return leaf, nil
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"path/filepath"
 	"strings"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Names of the logs of a launch, in CreateOptions.Dir.
@@ -37,9 +39,11 @@ func (c *Container) Start(ctx context.Context) error {
 	if err != nil {
 		return &CommandError{Op: "start", ID: c.id, Err: err}
 	}
-	return call.run(ctx, func(ctx context.Context) error {
+	err = call.run(ctx, func(ctx context.Context) error {
 		return c.runtime.client(call.log).Start(ctx, c.id)
 	})
+	step.Done("container-started")
+	return err
 }
 
 // Words returns the errors that the runtime has logged in this launch, in one

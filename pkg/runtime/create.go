@@ -13,6 +13,8 @@ import (
 	"strings"
 
 	runc "github.com/containerd/go-runc"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // CreateOptions of one container.
@@ -66,6 +68,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 	if err := os.RemoveAll(pidFile); err != nil { // of a call that failed before
 		return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
 	}
+	step.Done("pid-file-removed")
 	now, err := uptime()
 	if err != nil {
 		return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
@@ -83,6 +86,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 		return client.Create(ctx, c.id, o.Bundle,
 			&runc.CreateOpts{IO: io, PidFile: pidFile, ExtraFiles: o.ExtraFiles})
 	})
+	step.Done("container-created")
 	if err == nil {
 		var process *Process
 		if process, err = c.adopt(pidFile); err == nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	runc "github.com/containerd/go-runc"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Delete removes what the runtime keeps of the container id: by delete --force,
@@ -40,6 +42,7 @@ func (r *Runtime) Delete(ctx context.Context, id string) error {
 	called := c.run(ctx, func(ctx context.Context) error {
 		return r.client(log).Delete(ctx, id, &runc.DeleteOpts{Force: true})
 	})
+	step.Done("container-deleted")
 	removed := r.removeState(id)
 	if removed != nil {
 		return &CommandError{Op: "delete", ID: id, Err: errors.Join(removed, called)}
@@ -72,5 +75,6 @@ func (r *Runtime) removeState(id string) error {
 	if err := root.RemoveAll(id); err != nil {
 		return fmt.Errorf("remove state: %w", err)
 	}
+	step.Done("runtime-state-removed")
 	return nil
 }

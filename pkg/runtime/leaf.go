@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Leaf is the cgroup of one launch. A container may have made cgroups below it.
@@ -59,6 +61,7 @@ func walkUp(dir string, f func(dir string) error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		// The container may change modes below its leaf; the owner may, too.
 		if err = os.Chmod(dir, 0o700); err == nil {
+			step.Done("leaf-opened")
 			entries, err = os.ReadDir(dir)
 		}
 	}
@@ -135,6 +138,7 @@ func (l *Leaf) remove() error {
 		if err := unix.Rmdir(dir); err != nil && !gone(err) {
 			return fmt.Errorf("%s: %w", dir, err)
 		}
+		step.Done("leaf-removed")
 		return nil
 	})
 	if err != nil {

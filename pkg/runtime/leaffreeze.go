@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Freeze stops every process in the leaf and below where it is, or lets it go
@@ -23,6 +25,7 @@ func (l *Leaf) Freeze(ctx context.Context, frozen bool) error {
 		value = "1"
 	}
 	err := writeControl(filepath.Join(l.Dir(), "cgroup.freeze"), value)
+	step.Done("leaf-frozen")
 	if gone(err) && !frozen {
 		return nil
 	}

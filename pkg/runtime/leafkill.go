@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Kill ends every process in the leaf and below, at once, forks in progress
@@ -18,6 +20,7 @@ import (
 // leaf stays. Gone already: nil. ErrRunning: ctx ended first.
 func (l *Leaf) Kill(ctx context.Context) error {
 	err := writeControl(filepath.Join(l.Dir(), "cgroup.kill"), "1")
+	step.Done("leaf-killed")
 	if gone(err) {
 		if _, err := os.Stat(l.Dir()); gone(err) {
 			return nil

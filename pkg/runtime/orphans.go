@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // orphanAge is how long a child may be without an owner. It is longer than any
@@ -92,6 +94,7 @@ func reapOrphan(pid int) error {
 		return fmt.Errorf("%w: %w", ErrRunning, err)
 	}
 	_, err = fd.waitid(0)
+	step.Done("orphan-ended")
 	return err
 }
 

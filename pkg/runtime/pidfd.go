@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // pidfd is a process that cannot be mistaken for another one: unlike a pid, it
@@ -43,6 +45,7 @@ func (p *pidfd) signal(sig syscall.Signal) error {
 	var err error
 	if controlErr := p.conn.Control(func(fd uintptr) {
 		err = unix.PidfdSendSignal(int(fd), sig, nil, 0)
+		step.Done("signal-sent")
 	}); controlErr != nil {
 		return controlErr
 	}

@@ -7,6 +7,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // Status is the end of a process: an exit code, or the signal that killed it.
@@ -103,6 +105,7 @@ func (p *Process) Reap() error {
 	if !end.exited {
 		return fmt.Errorf("reap %d: %w", p.pid, ErrRunning)
 	}
+	step.Done("process-reaped")
 	if p.forget != nil {
 		p.forget()
 	}

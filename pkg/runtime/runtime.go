@@ -11,6 +11,8 @@ import (
 	"time"
 
 	runc "github.com/containerd/go-runc"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // defaultCallTimeout is some hundred times what a call takes on an idle machine.
@@ -54,6 +56,7 @@ func Open(b Binary, o Options) (*Runtime, error) {
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("open runtime %s: %w", b.Name, err)
 	}
+	step.Done("runtime-root-made")
 	return &Runtime{binary: b, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
 }
 

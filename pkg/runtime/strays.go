@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // removeStrays removes the cgroups that a runtime has made for the container id
@@ -28,6 +30,7 @@ func removeStrays(id string) {
 		for _, parent := range []string{fields[2], "/"} { // runc stays below us, youki does not
 			for _, name := range []string{id, ":youki:" + id} {
 				_ = syscall.Rmdir(filepath.Join(mount, parent, name))
+				step.Done("stray-removed")
 			}
 		}
 	}

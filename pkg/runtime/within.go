@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/gatewayd/gatewayd/internal/step"
 )
 
 // A runtime that is run by a user makes the container's user namespace itself,
@@ -36,5 +38,6 @@ func (r *Runtime) writeWithin(dir string, pid int) (string, error) {
 	if err := os.WriteFile(path, []byte(text), 0o700); err != nil {
 		return "", fmt.Errorf("write what runs the runtime in a namespace: %w", err)
 	}
+	step.Done("within-written")
 	return path, nil
 }
