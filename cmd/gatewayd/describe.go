@@ -42,6 +42,10 @@ func describe(e supervisor.Event) (zapcore.Level, string) {
 		return zapcore.ErrorLevel, e.Gateway + " crash-loops, restarts " + at(e.Next)
 	case supervisor.GatewayFailed:
 		return zapcore.ErrorLevel, e.Gateway + " failed; gatewayd start " + e.Gateway + " or a reload tries again"
+	case supervisor.GatewayHeld:
+		return zapcore.ErrorLevel, e.Gateway + " is held until its configuration, a secret or its source changes; gatewayd start " + e.Gateway + " tries at once"
+	case supervisor.GatewayReleased:
+		return zapcore.InfoLevel, e.Gateway + " is no longer held: its " + e.Why + " has changed"
 	case supervisor.GatewayEnded:
 		return zapcore.InfoLevel, e.Gateway + " has ended by its own policy"
 	case supervisor.GatewayStopped:
@@ -69,7 +73,7 @@ func describeTraffic(e supervisor.Event) (zapcore.Level, string) {
 	case supervisor.DeploySwitched:
 		return zapcore.InfoLevel, revision + " serves, deployed in " + took
 	case supervisor.DeployFailed:
-		return zapcore.ErrorLevel, revision + " is not deployed, the one before goes on"
+		return zapcore.ErrorLevel, revision + " is not deployed"
 	case supervisor.DeployProved:
 		return zapcore.InfoLevel, revision + " answers its probes"
 	case supervisor.DeployConfirmed:

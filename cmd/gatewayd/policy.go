@@ -29,6 +29,7 @@ func (d *daemon) policy(c config.Gateway) supervisor.Policy {
 			Mode:  supervisor.RestartMode(c.Restart.Policy),
 			Delay: c.Restart.Delay, Factor: c.Restart.Factor, MaxDelay: c.Restart.MaxDelay, Jitter: c.Restart.Jitter,
 			ResetAfter: c.Restart.ResetAfter, MaxFailures: c.Restart.MaxFailures, Window: c.Restart.Window,
+			On: restartRules(c.Restart.On),
 		},
 		Stop:     supervisor.StopPolicy{Signal: c.Stop.Signal, Timeout: c.Stop.Timeout},
 		Overlap:  c.Overlaps(),
@@ -36,6 +37,24 @@ func (d *daemon) policy(c config.Gateway) supervisor.Policy {
 		Standby:  d.standby(c),
 		Deploy:   supervisor.DeployPolicy{Drain: c.Deploy.Drain, Confirm: c.Deploy.Confirm},
 	}
+}
+
+func restartRules(on []config.RestartRule) []supervisor.RestartRule {
+	var rules []supervisor.RestartRule
+	for _, o := range on {
+		rule := supervisor.RestartRule{
+			Signals: o.Signal, Action: supervisor.RestartAction(o.Action),
+			Delay: o.Delay, Factor: o.Factor, MaxDelay: o.MaxDelay, Uncounted: !o.Count,
+		}
+		for _, codes := range o.Exit {
+			rule.Codes = append(rule.Codes, supervisor.ExitCodes(codes))
+		}
+		for _, cause := range o.Cause {
+			rule.Causes = append(rule.Causes, supervisor.CauseKind(cause))
+		}
+		rules = append(rules, rule)
+	}
+	return rules
 }
 
 // standby is what waits to take over.

@@ -69,7 +69,7 @@ func (d *daemon) watch(c *config.Config) error {
 				return err
 			}
 			opened = nil
-		case <-d.supervisor.Changed():
+		case <-d.supervisor.Changes():
 		case <-extend.C:
 		case <-status.due:
 			status.tell()

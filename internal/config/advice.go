@@ -1,12 +1,15 @@
 package config
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Advice tells what works, but not as well as it looks: probes that cannot tell
 // two launches apart, sockets that they share, a standby that shares data.
 func (g Gateway) Advice() []string {
 	var advice []string
-	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts, adviseSecrets} {
+	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts, adviseSecrets, adviseRules} {
 		if text := judge(g); text != "" {
 			advice = append(advice, text)
 		}
@@ -76,6 +79,16 @@ func adviseFixedPort(g Gateway) string {
 		if l.fixedPort() {
 			return "listen: to = " + l.To + " is one port for all launches: a deploy ends the old one before it starts the new one; " +
 				`want to = "127.0.0.1:0", and a program that listens on $PORT, or unix:/PATH`
+		}
+	}
+	return ""
+}
+
+// adviseRules: what nobody looks for is never found.
+func adviseRules(g Gateway) string {
+	for _, rule := range g.Restart.On {
+		if slices.Contains(rule.Cause, "unhealthy") && (g.Ready.Probe.Kind == ProbeNone || g.Ready.UnhealthyAfter == 0) {
+			return "restart.on: cause unhealthy never comes: want a probe, and unhealthy_after above 0"
 		}
 	}
 	return ""

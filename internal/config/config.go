@@ -128,7 +128,25 @@ type Restart struct {
 	ResetAfter  time.Duration
 	MaxFailures int // within Window; 0: no limit
 	Window      time.Duration
+	On          []RestartRule // the first that fits an end comes before all else
 }
+
+// RestartRule says what follows the ends that any of its first three fields
+// names.
+type RestartRule struct {
+	Exit   []ExitCodes
+	Signal []syscall.Signal
+	Cause  []string // oom, unready or unhealthy
+	Action string   // restart, hold or stop
+
+	Delay    time.Duration // 0, and the next two as well: that of Restart
+	Factor   float64       // 0: that of Restart
+	MaxDelay time.Duration // 0: that of Restart, or Delay if that is longer
+	Count    bool          // as a failure
+}
+
+// ExitCodes are those from First to Last.
+type ExitCodes struct{ First, Last int }
 
 // Stop says how a launch is ended.
 type Stop struct {

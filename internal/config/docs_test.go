@@ -35,6 +35,8 @@ var noDefault = []string{
 	"gateway.NAME.mount.source", "gateway.NAME.mount.target",
 	"gateway.NAME.secret.name", "gateway.NAME.secret.source",
 	"gateway.NAME.listen.name", "gateway.NAME.listen.address", "gateway.NAME.listen.to",
+	"gateway.NAME.restart.on.exit", "gateway.NAME.restart.on.signal", "gateway.NAME.restart.on.cause",
+	"gateway.NAME.restart.on.delay", "gateway.NAME.restart.on.factor", "gateway.NAME.restart.on.max_delay",
 }
 
 // TestManualTellsTheDefaults sets each key to the default that the manual
@@ -76,6 +78,10 @@ func withDefault(key, value string) (with, without string) {
 		if name != "mode" {
 			without += "mode = 'proxy'\nto = '127.0.0.1:0'\n"
 		}
+		return without + name + " = " + value + "\n", without
+	}
+	if name, ok := strings.CutPrefix(key, "gateway.NAME.restart.on."); ok {
+		without += "[[gateway.web.restart.on]]\nexit = [3]\n"
 		return without + name + " = " + value + "\n", without
 	}
 	return without + strings.Replace(key, "NAME", "web", 1) + " = " + value + "\n", without

@@ -57,6 +57,9 @@ func defaultListen() Listen {
 	return Listen{Mode: inherit, Backlog: 4096, Park: 5 * time.Second}
 }
 
+// defaultRule is what a rule without keys means.
+func defaultRule() RestartRule { return RestartRule{Action: "restart", Count: true} }
+
 // fileKeys and the tables below it are the whole schema.
 var fileKeys = schema[Config]{
 	key("log_level", oneOf("debug", "info", "warn", "error"), func(c *Config) *string { return &c.LogLevel }),
@@ -129,6 +132,18 @@ var restartKeys = schema[Restart]{
 	key("reset_after", duration(shortest, aDay), func(r *Restart) *time.Duration { return &r.ResetAfter }),
 	key("max_failures", integer(0, mostFailures), func(r *Restart) *int { return &r.MaxFailures }),
 	key("window", duration(shortest, aWeek), func(r *Restart) *time.Duration { return &r.Window }),
+	{name: "on", below: ruleKeys.paths(), fill: fillRules},
+}
+
+var ruleKeys = schema[RestartRule]{
+	key("exit", listOf("exit codes", exitCodes), func(o *RestartRule) *[]ExitCodes { return &o.Exit }),
+	key("signal", listOf("signals", stopSignal), func(o *RestartRule) *[]syscall.Signal { return &o.Signal }),
+	key("cause", listOf("strings", oneOf("oom", "unready", "unhealthy")), func(o *RestartRule) *[]string { return &o.Cause }),
+	key("action", oneOf("restart", "hold", "stop"), func(o *RestartRule) *string { return &o.Action }),
+	key("delay", duration(shortest, aDay), func(o *RestartRule) *time.Duration { return &o.Delay }),
+	key("factor", number(1, largestFactor), func(o *RestartRule) *float64 { return &o.Factor }),
+	key("max_delay", duration(shortest, aDay), func(o *RestartRule) *time.Duration { return &o.MaxDelay }),
+	key("count", boolean, func(o *RestartRule) *bool { return &o.Count }),
 }
 
 var stopKeys = schema[Stop]{

@@ -71,7 +71,7 @@ var kinds = map[unstable.Kind]string{
 
 var bareKey = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
 
-// deepest bounds the parts of a key in a fault. The schema needs six; a hostile
+// deepest bounds the parts of a key in a fault. The schema needs seven; a hostile
 // file can nest a table for every other byte.
 const deepest = 10
 

@@ -84,6 +84,13 @@ func TestEveryKey(t *testing.T) {
 		Restart: Restart{
 			Policy: "on-failure", Delay: time.Second, Factor: 1, MaxDelay: time.Second, Jitter: 1,
 			ResetAfter: time.Minute, MaxFailures: 16, Window: 168 * time.Hour,
+			On: []RestartRule{
+				{
+					Exit: []ExitCodes{{75, 75}, {64, 77}}, Signal: []syscall.Signal{syscall.SIGSEGV, syscall.SIGKILL}, Cause: []string{"oom", "unready", "unhealthy"},
+					Action: "restart", Delay: 2 * time.Second, Factor: 3, MaxDelay: 3 * time.Second,
+				},
+				{Exit: []ExitCodes{{78, 78}}, Action: "hold", Count: true},
+			},
 		},
 		Stop:      Stop{Signal: syscall.SIGQUIT, Timeout: 1500 * time.Millisecond},
 		Isolation: Isolation{Network: "none", ReadOnly: true, Seccomp: "/etc/gatewayd/seccomp.json", Init: true, AllowConnect: true},

@@ -46,9 +46,9 @@ type Summary struct {
 // A gateway is good when it is ready, when it was stopped on request, and when
 // it ended by its own policy as a success. While any is not settled the
 // verdict is Waiting; then AllReady if all are good, NoneReady if all have
-// failed, else Degraded. One that ended by its own policy with a failure is
-// neither: to run it again, as systemd would for NoneReady, is what its policy
-// does not want. NoneReady counts at the start only: a daemon that was ready
+// failed, else Degraded. One that ended by its own policy with a failure, or is
+// held, is neither: to run it again, as systemd would for NoneReady, is what its
+// policy does not want. NoneReady counts at the start only: a daemon that was ready
 // once stays, whatever becomes of its gateways.
 func Summarize(gateways []GatewayState) Summary {
 	s := Summary{Total: len(gateways)}
@@ -72,6 +72,9 @@ func Summarize(gateways []GatewayState) Summary {
 			if g.Cause != nil {
 				endedBadly++
 			}
+		case g.Phase == "held":
+			bad = append(bad, g.words())
+			endedBadly++
 		default:
 			bad = append(bad, g.words())
 			causes = append(causes, fmt.Errorf("%s: %w", g.Name, g.trouble()))

@@ -26,6 +26,7 @@ func TestSummarize(t *testing.T) {
 	again := GatewayState{Name: "api", Phase: "backoff", Cause: errCode1, Next: noon.Add(time.Second)}
 	looping := GatewayState{Name: "api", Phase: "crash-looping", Settled: true, Cause: errCode1, Next: noon, Failures: 4}
 	failed := GatewayState{Name: "llm", Phase: "failed", Settled: true, Cause: errors.New("source is missing: /usr/lib/llm")}
+	held := GatewayState{Name: "llm", Phase: "held", Settled: true, Cause: errors.New("exited with code 78")}
 	success := GatewayState{Name: "job", Phase: "ended", Settled: true}
 	ended := GatewayState{Name: "job", Phase: "ended", Settled: true, Cause: errCode1}
 	stopped := GatewayState{Name: "old", Phase: "stopped", Settled: true}
@@ -53,6 +54,8 @@ func TestSummarize(t *testing.T) {
 		{"all ended, one badly", []GatewayState{success, ended}, Degraded, "every gateway has ended by its own policy: job ended (success), job ended (exit code 1)", ""},
 		{"ended badly", []GatewayState{ended}, Degraded, "every gateway has ended by its own policy: job ended (exit code 1)", ""},
 		{"ended badly, beside one that failed", []GatewayState{ended, {Name: "b", Phase: "failed", Settled: true}}, Degraded, "0 of 2 ready; b failed; job ended (exit code 1)", ""},
+		{"held", []GatewayState{held}, Degraded, "0 of 1 ready; llm held (exited with code 78)", ""},
+		{"held, beside one that failed", []GatewayState{held, failed}, Degraded, "0 of 2 ready; llm held (exited with code 78), llm failed (source is missing: /usr/lib/llm)", ""},
 		{"being stopped", []GatewayState{ready("a"), {Name: "b", Phase: "stopping", Settled: true}}, Degraded, "1 of 2 ready; b stopping", ""},
 		{"failed, nobody knows why", []GatewayState{{Name: "b", Phase: "failed", Settled: true}}, NoneReady, "0 of 1 ready; b failed", "b: failed"},
 		{"deployed, beside one that is dead", []GatewayState{{Name: "a", Phase: "ready", Settled: true, Deploying: true}, failed}, Degraded, "1 of 2 ready; llm failed (source is missing: /usr/lib/llm); deploying a", ""},

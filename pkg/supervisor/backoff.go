@@ -13,12 +13,13 @@ const loopAfter = 3
 type history struct {
 	streak int         // such ends with no ResetAfter of readiness between
 	delays int         // delays among them: the exponent of the next one
+	tries  []int       // the same, of each rule that has a backoff of its own
 	ends   []time.Time // the latest, as many as a decision can need
 }
 
 // clone returns a history that can be tried out.
 func (h history) clone() history {
-	h.ends = slices.Clone(h.ends)
+	h.ends, h.tries = slices.Clone(h.ends), slices.Clone(h.tries)
 	return h
 }
 
@@ -29,28 +30,47 @@ type verdict struct {
 	exhausted bool // MaxFailures reached
 }
 
-// add records an end at now after readyFor of readiness. random is in [0, 1).
-func (h *history) add(now time.Time, readyFor time.Duration, p RestartPolicy, random float64) verdict {
-	atOnce := readyFor >= p.ResetAfter
-	if atOnce {
-		h.streak, h.delays = 0, 0
+// add records an end by r at now after readyFor of readiness. random is in [0, 1).
+func (h *history) add(now time.Time, readyFor time.Duration, p RestartPolicy, r ruling, random float64) verdict {
+	rested := readyFor >= p.ResetAfter
+	if rested {
+		h.streak, h.delays, h.tries = 0, 0, nil
 	}
+	if !r.Uncounted {
+		h.count(now, p)
+		if p.MaxFailures > 0 && h.within(now, p.Window, p.MaxFailures) {
+			return verdict{exhausted: true}
+		}
+	}
+	if rested && r.backoff == plain {
+		return verdict{}
+	}
+	return verdict{
+		delay:   delay(p.pace(r.RestartRule), h.tried(r), random),
+		looping: !r.Uncounted && h.streak >= loopAfter && h.within(now, p.Window, loopAfter),
+	}
+}
+
+// count notes a failure.
+func (h *history) count(now time.Time, p RestartPolicy) {
 	h.streak++
 	h.ends = append(h.ends, now)
 	if extra := len(h.ends) - max(loopAfter, p.MaxFailures); extra > 0 {
 		h.ends = h.ends[extra:]
 	}
-	if p.MaxFailures > 0 && h.within(now, p.Window, p.MaxFailures) {
-		return verdict{exhausted: true}
+}
+
+// tried notes a delay, and says how many of the same backoff there were before.
+func (h *history) tried(r ruling) int {
+	if r.backoff == plain {
+		h.delays++
+		return h.delays - 1
 	}
-	if atOnce {
-		return verdict{}
+	if missing := r.backoff + 1 - len(h.tries); missing > 0 {
+		h.tries = append(h.tries, make([]int, missing)...)
 	}
-	h.delays++
-	return verdict{
-		delay:   delay(p, h.delays-1, random),
-		looping: h.streak >= loopAfter && h.within(now, p.Window, loopAfter),
-	}
+	h.tries[r.backoff]++
+	return h.tries[r.backoff] - 1
 }
 
 // within says whether the latest count ends are no older than window.

@@ -98,7 +98,7 @@ func TestHistory(t *testing.T) {
 			now := scriptBegin
 			for _, e := range row.ends {
 				now = now.Add(e.after)
-				got = append(got, h.add(now, e.ready, Policy{Restart: row.policy}.withDefaults().Restart, 0.5))
+				got = append(got, h.add(now, e.ready, Policy{Restart: row.policy}.withDefaults().Restart, plainly, 0.5))
 			}
 			if diff := cmp.Diff(row.want, got, cmp.AllowUnexported(verdict{})); diff != "" {
 				t.Error(diff)
@@ -114,9 +114,12 @@ func TestHistoryIsBounded(t *testing.T) {
 	now := scriptBegin
 	for range 100000 {
 		now = now.Add(time.Second)
-		h.add(now, 0, p, 0.5)
+		h.add(now, 0, p, plainly, 0.5)
 	}
 	if len(h.ends) > 5000 {
 		t.Error(len(h.ends))
 	}
 }
+
+// plainly is what follows an end that no rule names.
+var plainly = ruling{RestartRule{Action: ActionRestart}, plain}

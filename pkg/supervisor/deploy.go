@@ -82,15 +82,19 @@ func (m *machine) bring(now time.Time) {
 }
 
 // deployInPlace ends what runs; the new revision follows, and until it has been ready once the old one may come back.
-// Of two in a row, of which the first was never ready or does not last, the one before both comes back.
+// Of two in a row, of which the first was never ready or does not last, the one before both comes back. What is held
+// gives way for good.
 func (m *machine) deployInPlace(now time.Time) {
 	if m.phase == Ready {
 		m.confirm(now)
 	}
-	if m.trial == nil {
+	switch {
+	case m.phase == Held: // what is held does not work: it would only take the place of what may
+	case m.trial == nil:
 		m.trial = &trial{previous: m.revision, policy: m.policy}
+	default:
+		m.trial.tested, m.trial.until, m.trial.failures = false, time.Time{}, 0
 	}
-	m.trial.tested, m.trial.until, m.trial.failures = false, time.Time{}, 0
 	m.revision, m.policy = m.doing.Revision, m.doing.Policy
 	m.standing = standing{}
 	m.clear(now)

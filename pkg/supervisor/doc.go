@@ -54,6 +54,20 @@
 // exits with success under Always comes back in the same way, with the same delays, so that it cannot make a busy loop.
 // An end that was asked for (Stop, Restart, Deploy) is no failure.
 //
+// # Rules for some ends
+//
+// RestartPolicy.On has rules for ends of a class: exit codes, signals, or what the supervisor has found. The first that
+// fits counts, before Mode. It restarts, with a backoff of its own if it has one, which is kept also after a long
+// readiness; or stops the gateway, which has Ended; or holds it. An end that a rule leaves uncounted is no failure: not
+// for MaxFailures, for a crash loop or for a revision that is provisional. Where no rule fits and Mode wants another
+// launch there are two more: a program that exits with 75 (EX_TEMPFAIL) is launched again after 10 s, 20 s, up to five
+// minutes, uncounted; one that exits with 78 (EX_CONFIG) is held.
+// A gateway that is Held waits, without a standby, until Changed tells that something its launches are made from is
+// another one, and is launched at once then; a request ends the hold, too. When that has changed while the launch ran
+// nothing is held: the next one follows at once. A revision that is provisional is rolled back instead of held. A deploy
+// takes the place of what is held for good: it is not provisional, and nothing comes back. Gateway.Held begins with a
+// hold, for a program that is started again.
+//
 // # Standbys
 //
 // Policy.Standby keeps one launch ready to take over. A created one is blocked before its program starts, and works
@@ -65,7 +79,7 @@
 // over from an unhealthy launch before that one is stopped.
 // A standby is prepared while the gateway is ready, beside no restart and no deploy; one that is still prepared when
 // it is needed goes on as the restart. One that is lost (it died, its check failed, it could not be prepared) is made
-// again after 1 s, 2 s, up to a minute, after a permanent error in a minute; the launch that serves is not touched.
+// again after 1 s, 2 s, up to a minute, after a permanent error or an end that would be held in a minute; the launch that serves is not touched.
 // A restart that somebody asks for ends the standby as well: nothing old is left then.
 //
 // # Traffic

@@ -61,16 +61,23 @@ func (m *machine) currentEnded(now time.Time, l *launch) {
 
 // decide applies the policy to a launch that ended unasked.
 func (m *machine) decide(now time.Time, l *launch) {
-	p := m.policy.Restart
+	r := m.rule(l)
+	if m.trial == nil && m.doing != nil && !m.doing.beside { // nothing that worked could come back
+		m.deployFailed(now, l.n, l.failure())
+	}
 	switch {
-	case m.unfit(l):
+	case m.unfit(l, r):
 		m.rollBack(now, l.failure())
 	case errors.Is(l.cause, ErrPermanent):
 		m.fail(now, l.cause)
-	case p.Mode == Never, p.Mode == OnFailure && l.cause == nil:
+	case l.holds(r):
+		m.giveUp(now, Held, GatewayHeld)
+	case r.Action == ActionHold:
+		m.again(now)
+	case r.Action == ActionStop:
 		m.giveUp(now, Ended, GatewayEnded)
 	default:
-		m.comeBack(now, m.history.add(now, l.readyFor, p, m.random()))
+		m.comeBack(now, m.history.add(now, l.readyFor, m.policy.Restart, r, m.random()))
 	}
 }
 

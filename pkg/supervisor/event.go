@@ -16,7 +16,7 @@ type Event struct {
 	After   time.Duration // how long it took, where it has a length
 
 	Revision string // of a deploy, or of what became of it
-	Why      string // Deployment.Why, of DeployStarted
+	Why      string // Deployment.Why, of DeployStarted; what has changed, of GatewayReleased
 	Count    int    // connections, where the kind says so; -1: nobody can know
 }
 
@@ -36,7 +36,9 @@ const (
 	CleanIncomplete     EventKind = "clean-incomplete" // Cause: what is left; Next: when Clean comes again
 	GatewayBackoff      EventKind = "gateway-backoff"  // Cause, Next
 	GatewayCrashLooping EventKind = "gateway-crash-looping"
-	GatewayFailed       EventKind = "gateway-failed" // Cause: why it was given up
+	GatewayFailed       EventKind = "gateway-failed"   // Cause: why it was given up
+	GatewayHeld         EventKind = "gateway-held"     // Cause: what it ended with
+	GatewayReleased     EventKind = "gateway-released" // launched again; Why: what has changed
 	GatewayEnded        EventKind = "gateway-ended"
 	GatewayStopped      EventKind = "gateway-stopped" // Cause: what is left of its launches
 
@@ -59,7 +61,7 @@ const (
 var eventKinds = []EventKind{
 	LaunchPreparing, LaunchCreated, LaunchStarted, LaunchReady, LaunchUnhealthy, LaunchStopping, LaunchKilling,
 	LaunchEnded, LaunchCleaned, CleanIncomplete,
-	GatewayBackoff, GatewayCrashLooping, GatewayFailed, GatewayEnded, GatewayStopped,
+	GatewayBackoff, GatewayCrashLooping, GatewayFailed, GatewayHeld, GatewayReleased, GatewayEnded, GatewayStopped,
 	StandbyReady, StandbyLost, TookOver,
 	DeployStarted, DeployCanary, DeploySwitched, DeployFailed, DeployProved, DeployConfirmed, RolledBack,
 	LaunchDraining, LaunchDrained, SteeringFailed,

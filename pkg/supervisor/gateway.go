@@ -15,6 +15,7 @@ type Gateway struct {
 	Traffic    Traffic // nil: no listeners of ours
 	Stopped    bool    // an operator's stop holds: nothing is launched until Start
 	NextLaunch int     // number of the first launch; 0: 1
+	Held       *Hold   // an earlier run of the program held it: nothing is launched until Changed or a request; nil: not so. Stopped comes first
 	Trial      *Trial  // Revision is provisional since an earlier run of the program; nil: it is not
 	Resume     *State  // of Suspend: go on with it, by a Launcher that is an Adopter. Revision, Policy, Stopped and NextLaunch are its own
 }
@@ -46,5 +47,5 @@ func (g Gateway) checkPolicy(p Policy) error {
 	if p.Probe.Enabled && g.Prober == nil {
 		return errors.New("its policy wants probes, and it has no prober")
 	}
-	return nil
+	return p.Restart.check()
 }

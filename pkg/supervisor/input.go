@@ -30,6 +30,7 @@ type (
 		deployment Deployment
 	}
 	askPing  struct{ who *waiter } // an answer proves that the loop turns
+	changed  struct{ what string } // of what launches are made from
 	hurry    struct{}              // what is stopping is killed now
 	withdraw struct{ who *waiter } // waits no longer
 
@@ -84,6 +85,7 @@ func (askStop) isInput()     {}
 func (askLeave) isInput()    {}
 func (askDeploy) isInput()   {}
 func (askPing) isInput()     {}
+func (changed) isInput()     {}
 func (hurry) isInput()       {}
 func (withdraw) isInput()    {}
 func (prepared) isInput()    {}

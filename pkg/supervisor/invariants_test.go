@@ -39,7 +39,7 @@ func (w *model) phaseFits() {
 	switch m.phase {
 	case Starting:
 		fits = s == preparing || s == created || s == starting || s == freezing || s == thawing ||
-			s == "" && (m.blocked(m.policy) || m.held() >= m.policy.Launches)
+			s == "" && (m.blocked(m.policy) || m.taken() >= m.policy.Launches)
 	case Ready:
 		fits = s == ready
 	case Stopping:
@@ -48,6 +48,8 @@ func (w *model) phaseFits() {
 		fits = s == "" && !m.deadline.IsZero()
 	case Stopped, Failed, Ended:
 		fits = s == "" && m.settled
+	case Held:
+		fits = s == "" && m.settled && m.goal == toRun && m.standby == nil && m.trial == nil && !m.proving
 	}
 	if !fits || m.deadline.IsZero() == (m.phase == Backoff || m.phase == CrashLooping) {
 		w.failf("phase %s with launch state %q and deadline %v", m.phase, s, m.deadline)
@@ -102,8 +104,8 @@ func (w *model) traffic(actions []action) {
 		return
 	}
 	for _, a := range actions {
-		if _, is := a.(prepare); is && m.held() > m.policy.Launches {
-			w.failf("%d launches, %d are allowed", m.held(), m.policy.Launches)
+		if _, is := a.(prepare); is && m.taken() > m.policy.Launches {
+			w.failf("%d launches, %d are allowed", m.taken(), m.policy.Launches)
 		}
 	}
 	if m.phase == Ready && w.lives[m.current.n].frozen {
@@ -133,7 +135,7 @@ func (w *model) waitersFit() {
 		case untilSwitched:
 			comes = w.m.doing != nil
 		case untilProved:
-			comes = w.m.doing != nil || w.m.proving && w.m.phase != Failed && w.m.phase != Ended
+			comes = w.m.doing != nil || w.m.proving && w.m.phase != Failed && w.m.phase != Ended && w.m.phase != Held
 		}
 		if !comes {
 			w.failf("somebody waits (until %d) in phase %s", waits.until, w.m.phase)

@@ -47,8 +47,9 @@ type launch struct {
 	tookOver time.Time // when it was promoted from a standby that was started, or blocked; zero: it was not
 	count    counting
 
-	planned bool  // somebody asked for its end: what follows is no matter of policy
-	cause   error // why it ended
+	planned  bool  // somebody asked for its end: what follows is no matter of policy
+	outdated bool  // what it was made from has changed since
+	cause    error // why it ended
 
 	exited   bool // the Exit came
 	startErr bool // cause is what Start returned

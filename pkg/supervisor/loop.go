@@ -76,7 +76,7 @@ func (l *loop) first() input {
 	case l.gateway.Resume != nil:
 		l.adopt()
 		return tick{}
-	case l.gateway.Stopped:
+	case l.gateway.Stopped, l.gateway.Held != nil:
 		return tick{}
 	}
 	return askStart{}

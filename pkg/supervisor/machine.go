@@ -72,6 +72,9 @@ func newMachine(now time.Time, g Gateway, random func() float64) *machine {
 		phase = Stopped
 	}
 	m.enter(now, phase, time.Time{})
+	if g.Held != nil && !g.Stopped {
+		m.beginHeld(g.Held)
+	}
 	return m
 }
 
@@ -99,6 +102,8 @@ func (m *machine) take(now time.Time, in input) {
 		m.deploy(now, in)
 	case askPing:
 		m.answer(in.who, nil)
+	case changed:
+		m.changed(now, in.what)
 	case hurry:
 		m.hurry(now)
 	case withdraw:

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -51,6 +52,7 @@ func newModel(t *testing.T, data []byte) *model {
 	p.Probe = ProbePolicy{Enabled: flags&1 != 0, Once: flags&2 != 0, UnhealthyAfter: int(flags >> 6)}
 	p.Restart.Mode = []RestartMode{Always, Always, OnFailure, Never}[flags>>2&3]
 	p.Restart.MaxFailures = int(flags >> 4 & 3)
+	p.Restart.On = someRules(w.byte())
 	p.Stop.Timeout = time.Duration(w.byte()%3) * time.Second
 	p.Restart.ResetAfter = time.Duration(w.byte()%4) * time.Second // 0: ten
 	w.setTraffic(&p)
@@ -60,6 +62,22 @@ func newModel(t *testing.T, data []byte) *model {
 	}
 	w.m = newMachine(w.now, g, func() float64 { return float64(w.byte()) / 256 })
 	return w
+}
+
+// someRules draws what follows some ends; 78 is held, and 75 uncounted, without a rule.
+func someRules(flags byte) []RestartRule {
+	var rules []RestartRule
+	if flags&1 != 0 {
+		rules = append(rules, RestartRule{Codes: []ExitCodes{{3, 3}}, Delay: time.Second, Uncounted: flags&2 != 0})
+	}
+	if flags&4 != 0 {
+		action := []RestartAction{ActionRestart, ActionHold, ActionStop, ActionHold}[flags>>3&3]
+		rules = append(rules, RestartRule{Causes: []CauseKind{CauseOOM, CauseUnhealthy}, Codes: []ExitCodes{{0, 0}}, Action: action})
+	}
+	if flags&32 != 0 {
+		rules = append(rules, RestartRule{Causes: []CauseKind{CauseUnready}, Signals: []syscall.Signal{syscall.SIGKILL}, Action: ActionHold})
+	}
+	return rules
 }
 
 // setTraffic draws the parts of a policy that standbys and deploys are about.
@@ -96,6 +114,7 @@ func (w *model) step(in input) {
 	if w.finished {
 		return
 	}
+	before := w.m.phase
 	actions := w.m.step(w.now, in)
 	w.trace = append(w.trace, fmt.Sprintf("%v %T%+v -> %s %s", w.now.Sub(scriptBegin), in, in, w.words(actions), w.m.phase))
 	for _, a := range actions {
@@ -103,6 +122,7 @@ func (w *model) step(in input) {
 	}
 	w.invariants()
 	w.traffic(actions)
+	w.heldFits(in, before, actions)
 	if len(w.failures) > 0 {
 		in := w.failures[0]
 		w.failures = w.failures[1:]

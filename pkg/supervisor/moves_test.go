@@ -90,8 +90,15 @@ func (w *model) exitOf(arg int) {
 			alive = append(alive, n)
 		}
 	}
-	if len(alive) > 0 {
-		w.exit(alive[(arg>>2)%len(alive)], []Exit{{}, {Code: 3}, {Signal: syscall.SIGKILL}, {OOM: true}}[arg%4])
+	if len(alive) == 0 {
+		return
+	}
+	n := alive[(arg>>3)%len(alive)]
+	switch kind := arg % 8; kind {
+	case 6, 7:
+		w.meant(n, []int{75, 78}[kind-6])
+	default:
+		w.exit(n, []Exit{{}, {Code: 3}, {Code: 3}, {Code: 3}, {Signal: syscall.SIGKILL}, {OOM: true}}[kind])
 	}
 }
 
@@ -105,7 +112,11 @@ func (w *model) request(arg int) {
 	case 5, 6:
 		w.step(askStop{w.somebody()})
 	case 7:
-		w.step(askPing{w.somebody()})
+		if arg < 128 {
+			w.step(changed{"source"})
+		} else {
+			w.step(askPing{w.somebody()})
+		}
 	case 8:
 		w.step(hurry{})
 	case 9:

@@ -8,8 +8,8 @@ import (
 // errCrowded is why a drain ends early.
 var errCrowded = errors.New("its place is needed: the limit of launches is reached")
 
-// held counts the places that are taken: by launches that are not ended, and by those of which a process may be left.
-func (m *machine) held() int {
+// taken counts the places that are taken: by launches that are not ended, and by those of which a process may be left.
+func (m *machine) taken() int {
 	n := 0
 	for _, l := range m.launches {
 		if !l.leaving() || l.mayRun {
@@ -22,7 +22,7 @@ func (m *machine) held() int {
 // room says whether another launch has a place. If not, the oldest that drains gives up its own, which is free once it
 // has ended.
 func (m *machine) room(now time.Time) bool {
-	if m.held() < m.policy.Launches {
+	if m.taken() < m.policy.Launches {
 		return true
 	}
 	if l := m.oldestAside(); l != nil {

@@ -50,8 +50,10 @@ type ProbePolicy struct {
 	Once           bool          // no more probes after the first good one
 }
 
-// RestartPolicy says what follows when a launch ends unasked.
+// RestartPolicy says what follows when a launch ends unasked. The first rule of On that fits comes before all else; where
+// none does and Mode wants another launch, BuiltInRules come before the rest.
 type RestartPolicy struct {
+	On          []RestartRule
 	Mode        RestartMode   // "": Always
 	Delay       time.Duration // the first delay; 0: 100 ms, since a loop without any delay would burn a core
 	Factor      float64       // each delay is that much longer than the one before; below 1: 2

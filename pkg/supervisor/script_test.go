@@ -114,6 +114,8 @@ func (s *script) create(words []string) {
 			g.Traffic = &noTraffic{}
 		case word == "stopped":
 			g.Stopped = true
+		case word == "held":
+			g.Held = &Hold{Cause: &ExitError{Code: 78}, Since: s.now.Add(-time.Hour)}
 		case !s.set(&s.policy, word) && !s.setTraffic(&s.policy, word):
 			s.t.Fatalf("unknown setting %q", word)
 		}
@@ -141,6 +143,8 @@ func (s *script) set(p *Policy, word string) bool {
 		p.StartTimeout = s.duration(value)
 	case "stop-timeout":
 		p.Stop.Timeout = s.duration(value)
+	case "on":
+		p.Restart.On = append(p.Restart.On, s.rule(value))
 	default:
 		return false
 	}

@@ -33,6 +33,8 @@ func (s *script) input(verb string, args []string) input {
 		return s.deploy(args)
 	case "ping":
 		return askPing{s.waiter(arg(0))}
+	case "changed":
+		return changed{arg(0)}
 	case "hurry":
 		return hurry{}
 	case "withdraw":
@@ -67,6 +69,33 @@ func (s *script) deploy(words []string) input {
 		}
 	}
 	return in
+}
+
+// rule is "CLASS,CLASS:ACTION[:DELAY[:uncounted]]", where a class is a code, codes, a signal or a cause: 75, 64-77, sig9, oom.
+func (s *script) rule(text string) RestartRule {
+	parts := strings.Split(text, ":")
+	r := RestartRule{Action: RestartAction(parts[1])}
+	for class := range strings.SplitSeq(parts[0], ",") {
+		first, last, isRange := strings.Cut(class, "-")
+		switch {
+		case strings.HasPrefix(class, "sig"):
+			r.Signals = append(r.Signals, syscall.Signal(s.number(class[3:])))
+		case isRange:
+			r.Codes = append(r.Codes, ExitCodes{s.number(first), s.number(last)})
+		case class[0] <= '9':
+			r.Codes = append(r.Codes, ExitCodes{s.number(class), s.number(class)})
+		default:
+			r.Causes = append(r.Causes, CauseKind(class))
+		}
+	}
+	for _, word := range parts[2:] {
+		if word == "uncounted" {
+			r.Uncounted = true
+		} else {
+			r.Delay = s.duration(word)
+		}
+	}
+	return r
 }
 
 func (s *script) setTraffic(p *Policy, word string) bool {

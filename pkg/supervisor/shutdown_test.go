@@ -90,17 +90,17 @@ func TestChanged(t *testing.T) {
 		f := newFake()
 		w.add("web", f, probing())
 		w.wantPhase("web", supervisor.Ready)
-		<-w.Changed()
+		<-w.Changes()
 		time.Sleep(time.Hour) // and 3600 good probes
 		select {
-		case <-w.Changed():
+		case <-w.Changes():
 			t.Error("changed again, by nothing")
 		default:
 		}
 		f.set("probe", fails(errors.New("connection refused")))
-		<-w.Changed()
+		<-w.Changes()
 		f.exit(1, supervisor.Exit{})
-		<-w.Changed()
+		<-w.Changes()
 	})
 }
 

@@ -20,7 +20,7 @@ type standing struct {
 // both end what would be made. What has just taken over answers its first probe first, without a Prepare beside it.
 func (m *machine) wantsStandby() bool {
 	return m.policy.Standby.Mode != NoStandby && m.goal == toRun && m.phase == Ready && !m.current.probe.asked &&
-		m.standby == nil && m.doing == nil && m.standing.at.IsZero() && !m.haunted() && m.held() < m.policy.Launches
+		m.standby == nil && m.doing == nil && m.standing.at.IsZero() && !m.haunted() && m.taken() < m.policy.Launches
 }
 
 // stood lets a standby stay where it is: it can take over from here.
@@ -127,7 +127,7 @@ func (m *machine) standbyEnded(now time.Time, l *launch) {
 		s.err = errLeft
 	}
 	s.at = now.Add(retryDelay(s.failures))
-	if errors.Is(s.err, ErrPermanent) {
+	if errors.Is(s.err, ErrPermanent) || l.holds(l.policy.Restart.rule(l.cause)) { // nothing it lacks comes by itself
 		s.at = now.Add(longestRetry)
 	}
 	m.emit(now, Event{Kind: StandbyLost, Launch: l.n, Cause: s.err, Next: s.at})

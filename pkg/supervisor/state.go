@@ -54,6 +54,7 @@ type (
 		StoodAt   moment        `json:"stood_at,omitzero"`
 		TookOver  moment        `json:"took_over,omitzero"`
 		Planned   bool          `json:"planned,omitempty"`
+		Outdated  bool          `json:"outdated,omitempty"`
 		Cause     *savedError   `json:"cause,omitempty"`
 		Exited    bool          `json:"exited,omitempty"`
 		Probe     savedProbing  `json:"probe,omitzero"`
@@ -98,6 +99,7 @@ type (
 	savedHistory struct {
 		Streak int      `json:"streak"`
 		Delays int      `json:"delays"`
+		Tries  []int    `json:"tries,omitempty"`
 		Ends   []moment `json:"ends"`
 	}
 )
@@ -177,7 +179,7 @@ func (m *machine) save(now time.Time) State {
 		Proving:  m.proving,
 		Drained:  savedDrained{m.lastDrained.Launch, m.lastDrained.Cut, away(now, m.lastDrained.At)},
 		Back:     saveError(m.rolledBack), BackAt: away(now, m.rolledBackAt),
-		History: savedHistory{Streak: m.history.streak, Delays: m.history.delays}, Restarts: m.restarts,
+		History: savedHistory{Streak: m.history.streak, Delays: m.history.delays, Tries: m.history.tries}, Restarts: m.restarts,
 		Cause: saveError(m.cause), CauseAt: away(now, m.causeAt),
 		Settled: m.settled, SettleBy: away(now, m.settleBy),
 	}
@@ -207,7 +209,7 @@ func (l *launch) save(now time.Time) savedLaunch {
 		State: l.state, Since: away(now, l.since), Deadline: away(now, l.deadline),
 		Began: away(now, l.began), Budget: l.budget, StartedAt: away(now, l.startedAt), ReadyFor: l.readyFor, EndedAt: away(now, l.endedAt),
 		Begun: l.begun, Good: l.good, StoodAt: away(now, l.stoodAt), TookOver: away(now, l.tookOver),
-		Planned: l.planned, Cause: saveError(l.cause), Exited: l.exited,
+		Planned: l.planned, Outdated: l.outdated, Cause: saveError(l.cause), Exited: l.exited,
 		Probe: savedProbing{away(now, l.probe.at), l.probe.pause, l.probe.failed, saveError(l.probe.err)},
 		Count: savedCounting{away(now, l.count.at), l.count.last, l.count.told, l.count.drained},
 		Tries: l.cleanTries, CleanErr: saveError(l.cleanErr), MayRun: l.mayRun,

@@ -42,7 +42,7 @@ func (s *State) checkReady() error {
 	return nil
 }
 
-var phases = []Phase{Stopped, Starting, Ready, Backoff, CrashLooping, Stopping, Failed, Ended}
+var phases = []Phase{Stopped, Starting, Ready, Backoff, CrashLooping, Stopping, Held, Failed, Ended}
 
 // gapLimit bounds what the wall clock is believed: nobody takes longer from Suspend to Resume.
 const gapLimit = time.Minute
@@ -61,7 +61,7 @@ func resumed(now time.Time, g Gateway, random func() float64) *machine {
 		proving:     s.Proving,
 		lastDrained: DrainedStatus{s.Drained.Launch, s.Drained.Cut, s.Drained.At.from(base)},
 		rolledBack:  s.Back.error(), rolledBackAt: s.BackAt.from(base),
-		history: history{streak: s.History.Streak, delays: s.History.Delays}, restarts: s.Restarts,
+		history: history{streak: s.History.Streak, delays: s.History.Delays, tries: s.History.Tries}, restarts: s.Restarts,
 		cause: s.Cause.error(), causeAt: s.CauseAt.from(base),
 		settled: s.Settled, settleBy: s.SettleBy.from(base),
 	}
@@ -94,7 +94,7 @@ func (s *savedLaunch) launch(base time.Time) *launch {
 		state: s.State, since: s.Since.from(base), deadline: s.Deadline.from(base),
 		began: s.Began.from(base), budget: s.Budget, startedAt: s.StartedAt.from(base), readyFor: s.ReadyFor, endedAt: s.EndedAt.from(base),
 		begun: s.Begun, good: s.Good, stoodAt: s.StoodAt.from(base), tookOver: s.TookOver.from(base),
-		planned: s.Planned, cause: s.Cause.error(), exited: s.Exited,
+		planned: s.Planned, outdated: s.Outdated, cause: s.Cause.error(), exited: s.Exited,
 		probe:      probing{at: s.Probe.At.from(base), pause: s.Probe.Pause, failed: s.Probe.Failed, err: s.Probe.Err.error()},
 		count:      counting{at: s.Count.At.from(base), last: s.Count.Last, told: s.Count.Told, drained: s.Count.Drained},
 		cleanTries: s.Tries, cleanErr: s.CleanErr.error(), mayRun: s.MayRun,

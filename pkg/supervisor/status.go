@@ -12,6 +12,7 @@ const (
 	Backoff      Phase = "backoff"       // waits until Status.Next, then launches again
 	CrashLooping Phase = "crash-looping" // a backoff after three failures in Window with no ResetAfter of readiness between
 	Stopping     Phase = "stopping"      // a launch is on its way out, to stop or to be followed by another
+	Held         Phase = "held"          // waits for a change of what launches are made from: until Changed, Start, Restart or Deploy
 	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Deploy
 	Ended        Phase = "ended"         // ended by itself, and its policy wants no other launch
 )
@@ -31,7 +32,7 @@ type Status struct {
 	Next          time.Time // when a backoff ends; zero otherwise
 	StartDeadline time.Time // of the launch being started; zero otherwise
 	ProbeError    error     // the last probe of the current launch, if it failed
-	Settled       bool      // has been ready, failed, ended or stopped once, or has used up its first StartTimeout
+	Settled       bool      // has been ready, held, failed, ended or stopped once, or has used up its first StartTimeout
 	Leftovers     []error   // what Clean could not remove, one for each launch
 	Steering      error     // what Traffic.Switch last came to; it is tried again
 

@@ -58,8 +58,8 @@ func (s *Supervisor) Add(g Gateway) error {
 	return nil
 }
 
-// Start makes a gateway run and returns when it is ready; at once when it is. It takes back a Stop, ends a backoff,
-// and gives a failed gateway another try. The error is the cause of the first launch that failed, ErrSuperseded
+// Start makes a gateway run and returns when it is ready; at once when it is. It takes back a Stop, ends a backoff or a
+// hold, and gives a failed gateway another try. The error is the cause of the first launch that failed, ErrSuperseded
 // when a Stop or Remove came after, ErrUnknownGateway, or ctx's; what was asked for goes on all the same.
 func (s *Supervisor) Start(ctx context.Context, name string) error {
 	return s.ask(ctx, "start", name, func(w *waiter) input { return askStart{w} })
@@ -85,7 +85,7 @@ func (s *Supervisor) Remove(ctx context.Context, name string) error {
 }
 
 // Deploy gives a gateway a new revision and policy, as the chapter Deploys of the package tells, and returns when
-// d.Until has come. A gateway in backoff, failed or ended is launched at once; a stopped one takes the revision for its
+// d.Until has come. A gateway in backoff, held, failed or ended is launched at once; a stopped one takes the revision for its
 // next start if Until is Taken, else the error is ErrStopped.
 //
 // The cause of a launch that did not become ready: nothing has changed. An error that wraps ErrRolledBack and the
@@ -116,8 +116,17 @@ func (s *Supervisor) Status() []Status {
 	return list
 }
 
-// Changed receives a value after some status changed since the last receive. One reader.
-func (s *Supervisor) Changed() <-chan struct{} { return s.changed }
+// Changed tells that something launches of a gateway are made from is another one now: its source, a secret; what is for
+// the event. A gateway that is held for an earlier launch is launched at once. Nothing else follows; a gateway that is
+// not there has nothing to be told.
+func (s *Supervisor) Changed(name, what string) {
+	if l, err := s.find(name); err == nil {
+		l.post(changed{what})
+	}
+}
+
+// Changes receives a value after some status changed since the last receive. One reader.
+func (s *Supervisor) Changes() <-chan struct{} { return s.changed }
 
 // Answers makes a round trip through every gateway's loop: nil means that all of them turn. The error names one
 // that did not answer before ctx ended.

@@ -52,20 +52,20 @@ func (m *machine) become(l *launch) { m.current, m.last, l.good = l, l.n, 0 }
 // relieve lets another launch take over from one that is sick before that one is stopped, if policy would launch again at
 // once. It answers false when the sick one has to end first.
 func (m *machine) relieve(now time.Time, l *launch) bool {
-	p := m.policy
+	p, r := m.policy, m.rule(l)
 	switch {
 	case m.candidateReady():
 		m.switchOver(now)
 		return true
-	case !sideBySide(p, l.policy), p.Restart.Mode == Never, !atHand(m.standby), m.trial != nil && m.trial.last():
+	case !sideBySide(p, l.policy), r.Action == ActionStop, r.Action == ActionHold, !atHand(m.standby), m.trial != nil && m.trial.last():
 		return false
 	}
 	h := m.history.clone()
-	if v := h.add(now, now.Sub(l.since), p.Restart, m.random()); v.delay > 0 || v.exhausted {
+	if v := h.add(now, now.Sub(l.since), p.Restart, r, m.random()); v.delay > 0 || v.exhausted {
 		return false
 	}
 	m.history = h
-	m.trial.count()
+	m.trial.count(r)
 	m.cause, m.causeAt = l.cause, now
 	m.restarts++
 	m.enter(now, Starting, time.Time{})

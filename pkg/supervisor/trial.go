@@ -22,15 +22,16 @@ type trial struct {
 // last says whether one more failure is one too many.
 func (t *trial) last() bool { return t.failures+1 >= loopAfter }
 
-func (t *trial) count() {
-	if t != nil {
+func (t *trial) count(r ruling) {
+	if t != nil && !r.Uncounted {
 		t.failures++
 	}
 }
 
-// test begins the time in which a revision is provisional, and returns its end; zero: it is not.
+// test begins the time in which a revision is provisional, and returns its end; zero: it is not, or nothing could come
+// back.
 func (m *machine) test(now time.Time) time.Time {
-	if m.policy.Deploy.Confirm <= 0 {
+	if m.policy.Deploy.Confirm <= 0 || m.trial == nil {
 		m.trial = nil
 		return time.Time{}
 	}
@@ -64,13 +65,13 @@ func (m *machine) confirm(now time.Time) {
 }
 
 // unfit counts an end that nobody asked for, and says whether the revision before has to come back.
-func (m *machine) unfit(l *launch) bool {
+func (m *machine) unfit(l *launch, r ruling) bool {
 	t := m.trial
 	if t == nil {
 		return false
 	}
-	t.count()
-	return !t.tested || t.failures >= loopAfter || errors.Is(l.cause, ErrPermanent)
+	t.count(r)
+	return !t.tested || t.failures >= loopAfter || errors.Is(l.cause, ErrPermanent) || l.holds(r)
 }
 
 // rollBack brings the revision before back. What came of the new one is history. A deploy that is on its way beside it
