@@ -17,6 +17,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
@@ -45,6 +46,7 @@ type daemon struct {
 	level      zap.AtomicLevel
 	sink       *journal.Sink // nil on a terminal
 	writeLine  journal.Writer
+	redact     *redact.Set
 	host       *launch.Host
 	opening    *opening
 	lock       *launch.Lock
@@ -80,7 +82,7 @@ func runDaemon(o daemonOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
+	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), redact: &redact.Set{}, reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
 	c, err := d.configuration()
 	if err != nil {
 		return err
@@ -165,7 +167,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 
 func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string, sockets *listen.Sockets) {
 	d.host = &launch.Host{
-		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log,
+		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log, Redact: d.redact,
 		Sockets: sockets, OnMainThread: d.onMainThread,
 	}
 	if d.env.systemd.Service { // systemd listens to no other process

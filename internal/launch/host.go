@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -22,6 +23,7 @@ type Host struct {
 	Self   string                           // path of gatewayd's own binary
 	Write  journal.Writer                   // takes each line that a gateway writes
 	Log    *zap.Logger                      // nil: nobody listens
+	Redact *redact.Set                      // knows each secret before it can be shown; nil: there is none
 
 	Sockets *listen.Sockets // what systemd has handed over; nil: nothing
 	Keeper  listen.Keeper   // keeps listeners beyond the end of this process; nil: nobody does

@@ -1,0 +1,108 @@
+package redact
+
+// maxHeld bounds what a Stream holds back. A value of 64 KiB has less in every
+// form in which each byte takes up to six.
+const maxHeld = 512 << 10
+
+// Stream is a text that comes in pieces. What it emits does not depend on where
+// they are cut. It is not for several goroutines at once.
+type Stream struct {
+	set  *Set
+	emit func([]byte)
+
+	a      *automaton // that read what is held
+	search *searcher
+	held   []byte
+	from   int64 // where held begins, of all that was written
+	found  []span
+}
+
+// Stream returns a Stream that hands what may be shown to emit, which must not
+// keep it.
+func (s *Set) Stream(emit func([]byte)) *Stream { return &Stream{set: s, emit: emit} }
+
+// Write takes the next piece and emits what can be no part of a value. It keeps
+// nothing of text.
+func (s *Stream) Write(text []byte) {
+	if a := s.set.automaton(); a != s.a {
+		s.begin(a)
+	}
+	if s.a == nil {
+		s.show(text)
+		return
+	}
+	at := s.from + int64(len(s.held))
+	end := at + int64(len(text))
+	s.search.read(s.a, text, at)
+	s.found, s.search.found = append(s.found, s.search.found...), s.search.found[:0]
+	hold := max(s.search.hold(s.a, end), end-maxHeld, s.from)
+	if len(s.held) == 0 && len(s.found) == 0 { // the usual case is not copied
+		s.show(text[:hold-at])
+		s.held, s.from = append(s.held, text[hold-at:]...), hold
+		return
+	}
+	s.held = append(s.held, text...)
+	s.release(hold)
+}
+
+// begin goes on with other values. What is held may hold one of the new.
+func (s *Stream) begin(a *automaton) {
+	s.a, s.search = a, nil
+	if a == nil {
+		s.Flush()
+		return
+	}
+	s.search = newSearcher()
+	s.search.read(a, s.held, s.from)
+}
+
+// release emits what is held, up to a place.
+func (s *Stream) release(to int64) {
+	order(s.found)
+	at := s.from
+	for len(s.found) > 0 {
+		next, others := join(s.found)
+		if next.to > to {
+			to = max(at, min(to, next.from)) // more of it may come
+			break
+		}
+		if next.to > at { // else it was let go
+			next.from = max(next.from, at)
+			s.show(s.held[at-s.from : next.from-s.from])
+			s.show(next.mark)
+			at = next.to
+		}
+		s.found = others
+	}
+	s.show(s.held[at-s.from : to-s.from])
+	s.drop(int(to - s.from))
+}
+
+// drop forgets what was emitted.
+func (s *Stream) drop(n int) {
+	if s.held = s.held[n:]; len(s.held) == 0 {
+		s.held = nil
+	}
+	s.from += int64(n)
+}
+
+func (s *Stream) show(text []byte) {
+	if len(text) > 0 {
+		s.emit(text)
+	}
+}
+
+// Flush emits what is held: the text ends here, or is interrupted for long.
+func (s *Stream) Flush() {
+	if s.a != nil {
+		s.release(s.from + int64(len(s.held)))
+		s.search = newSearcher()
+		return
+	}
+	s.show(s.held)
+	s.drop(len(s.held))
+}
+
+// Held is what may be the beginning of a value and is not emitted. It is the
+// Stream's, to be written to the one of another image.
+func (s *Stream) Held() []byte { return s.held }
