@@ -24,12 +24,12 @@ func (d *daemon) openLog(level string) {
 	d.level = zap.NewAtomicLevelAt(parsed)
 	if d.env.systemd.Journal {
 		d.sink = journal.NewSink(journal.Journald())
-		d.log = zap.New(journal.NewCore(d.level, d.sink))
+		d.log = zap.New(journal.NewCore(d.level, d.sink, d.redact))
 		d.writeLine = d.sink.WriteLine
 		return
 	}
 	terminal := zapcore.Lock(os.Stderr) // one lock, so that records and lines do not mix
-	d.log = zap.New(journal.NewConsole(d.level, terminal))
+	d.log = zap.New(journal.NewConsole(d.level, terminal, d.redact))
 	d.writeLine = journal.ConsoleLines(terminal)
 }
 

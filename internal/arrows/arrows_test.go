@@ -39,6 +39,7 @@ var arrows = []arrow{
 	{"internal/launch", "internal/redact", "has what may show a secret redacted"},
 	{"internal/staging", "pkg/bundle", "decides how its engine is used"},
 	{"internal/staging", "internal/config", "is given what an operator asks of staging"},
+	{"internal/journal", "internal/redact", "shows no secret"},
 	{"internal/revisions", "internal/config", "keeps gateways as they were deployed"},
 	{"internal/inside", "internal/seccomp", "puts an exec probe under that filter"},
 

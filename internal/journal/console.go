@@ -9,11 +9,13 @@ import (
 	"unicode/utf8"
 
 	"go.uber.org/zap/zapcore"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
-// NewConsole returns the zap core for a terminal: one readable line each. w is
-// shared with ConsoleLines only as a writer that locks (zapcore.Lock).
-func NewConsole(level zapcore.LevelEnabler, w io.Writer) zapcore.Core {
+// NewConsole returns the zap core for a terminal: one readable line each, without
+// the values of secrets. w is shared with ConsoleLines only as a writer that locks (zapcore.Lock).
+func NewConsole(level zapcore.LevelEnabler, w io.Writer, secrets *redact.Set) zapcore.Core {
 	encoder := zapcore.NewConsoleEncoder(zapcore.EncoderConfig{
 		TimeKey: "time", LevelKey: "level", NameKey: "logger", MessageKey: "message", StacktraceKey: "stack",
 		EncodeTime:       zapcore.TimeEncoderOfLayout("15:04:05.000"),
@@ -21,15 +23,18 @@ func NewConsole(level zapcore.LevelEnabler, w io.Writer) zapcore.Core {
 		EncodeDuration:   zapcore.StringDurationEncoder,
 		ConsoleSeparator: " ",
 	})
-	return terse{zapcore.NewCore(encoder, zapcore.AddSync(printing{w}), level)}
+	return terse{zapcore.NewCore(encoder, zapcore.AddSync(printing{w, secrets}), level)}
 }
 
 // printing is for records, whose words can be those of a runtime or the name of a
 // file in somebody's tree.
-type printing struct{ to io.Writer }
+type printing struct {
+	to      io.Writer
+	secrets *redact.Set
+}
 
 func (p printing) Write(b []byte) (int, error) {
-	_, err := io.WriteString(p.to, Printable(string(b)))
+	_, err := io.WriteString(p.to, Printable(string(p.secrets.Bytes(b))))
 	return len(b), err
 }
 

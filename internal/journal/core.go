@@ -12,6 +12,8 @@ import (
 
 	"github.com/coreos/go-systemd/v22/journal"
 	"go.uber.org/zap/zapcore"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 const (
@@ -23,19 +25,21 @@ const (
 
 type core struct {
 	zapcore.LevelEnabler
-	sink *Sink
-	with []zapcore.Field
+	sink    *Sink
+	secrets *redact.Set
+	with    []zapcore.Field
 }
 
-// NewCore returns the zap core whose records go to sink. Writing never blocks.
+// NewCore returns the zap core whose records go to sink, without the values of
+// secrets. Writing never blocks.
 // Keys of fields become upper case; see the package comment for those that
 // mean something. Sync waits two seconds at most.
-func NewCore(level zapcore.LevelEnabler, sink *Sink) zapcore.Core {
-	return &core{LevelEnabler: level, sink: sink}
+func NewCore(level zapcore.LevelEnabler, sink *Sink, secrets *redact.Set) zapcore.Core {
+	return &core{LevelEnabler: level, sink: sink, secrets: secrets}
 }
 
 func (c *core) With(fields []zapcore.Field) zapcore.Core {
-	return &core{LevelEnabler: c.LevelEnabler, sink: c.sink, with: slices.Concat(c.with, fields)}
+	return &core{LevelEnabler: c.LevelEnabler, sink: c.sink, secrets: c.secrets, with: slices.Concat(c.with, fields)}
 }
 
 func (c *core) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.CheckedEntry {
@@ -47,6 +51,7 @@ func (c *core) Check(e zapcore.Entry, checked *zapcore.CheckedEntry) *zapcore.Ch
 
 func (c *core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	r := record(e, slices.Concat(c.with, fields))
+	r.redact(c.secrets)
 	c.sink.put(r.Get("GATEWAY"), r)
 	return nil
 }
@@ -80,6 +85,14 @@ func record(e zapcore.Entry, fields []zapcore.Field) Record {
 		r.set("CODE_FUNC", e.Caller.Function)
 	}
 	return r
+}
+
+// redact takes the values of secrets out of all that the record says.
+func (r *Record) redact(secrets *redact.Set) {
+	r.Message = secrets.Bytes(r.Message)
+	for i := range r.Fields {
+		r.Fields[i].Value = secrets.String(r.Fields[i].Value)
+	}
 }
 
 // set gives a field one value, where journald would keep two; "" sets nothing.

@@ -17,7 +17,7 @@ import (
 func TestCore(t *testing.T) {
 	j := &journald{}
 	s := sinkTo(t, j)
-	log := zap.New(NewCore(zapcore.InfoLevel, s), zap.AddCaller()).Named("launch").With(zap.String("gateway", "web"), zap.Int("launch", 3))
+	log := zap.New(NewCore(zapcore.InfoLevel, s, nil), zap.AddCaller()).Named("launch").With(zap.String("gateway", "web"), zap.Int("launch", 3))
 	log.Debug("not this")
 	log.Warn("launch 3 of web ended", zap.String("event", "launch-ended"), zap.String("container_id", "web-3-x"), zap.NamedError("cause", errors.New("exit code 1")),
 		zap.Duration("after", 1500*time.Millisecond), zap.Bool("oom", false), zap.Strings("left", []string{"/a", "/b"}), zap.String("blank", ""), zap.Any("message", "mine"))
@@ -50,7 +50,7 @@ func TestCore(t *testing.T) {
 func TestCoreFieldOnce(t *testing.T) {
 	j := &journald{}
 	s := sinkTo(t, j)
-	log := zap.New(NewCore(zapcore.InfoLevel, s)).With(zap.Int("launch", 1), zap.String("stream", "x"), zap.String("Syslog-Identifier", "x"), zap.String("LAUNCH", "x"))
+	log := zap.New(NewCore(zapcore.InfoLevel, s, nil)).With(zap.Int("launch", 1), zap.String("stream", "x"), zap.String("Syslog-Identifier", "x"), zap.String("LAUNCH", "x"))
 	log.Info("text", zap.Int("launch", 2), zap.String("message_id", "x"), zap.String("event", "posture"))
 	flush(t, s)
 	seen := map[string]int{}
@@ -77,7 +77,7 @@ func TestCorePriorities(t *testing.T) {
 func TestConsole(t *testing.T) {
 	var out bytes.Buffer
 	w := zapcore.Lock(zapcore.AddSync(&out))
-	log := zap.New(NewConsole(zapcore.InfoLevel, w))
+	log := zap.New(NewConsole(zapcore.InfoLevel, w, nil))
 	log.Debug("not this")
 	log.With(zap.Int("launch", 1)).Info("launch 1 of web ended", zap.String("gateway", "web"), zap.Duration("after", time.Second), zap.String("cause", "unhealthy"))
 	if got := out.String(); !strings.HasSuffix(got, ` INFO launch 1 of web ended {"cause": "unhealthy"}`+"\n") || strings.Count(got, "\n") != 1 {
@@ -111,7 +111,7 @@ func TestCoreNeverWaits(t *testing.T) {
 		j := &journald{}
 		flow := j.block()
 		s := sinkTo(t, j)
-		log := zap.New(NewCore(zapcore.InfoLevel, s))
+		log := zap.New(NewCore(zapcore.InfoLevel, s, nil))
 		began := time.Now()
 		for i := range 20_000 {
 			log.Info(fmt.Sprint("record ", i), zap.String("gateway", "web"))

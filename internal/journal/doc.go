@@ -9,14 +9,14 @@
 //
 //	sink := journal.NewSink(journal.Journald())
 //	defer sink.Close(ctx)
-//	log := zap.New(journal.NewCore(zapcore.InfoLevel, sink))
-//	output, err := journal.OpenOutput(launch, sink.WriteLine)
+//	log := zap.New(journal.NewCore(zapcore.InfoLevel, sink, secrets))
+//	output, err := journal.OpenOutput(launch, sink.WriteLine, secrets)
 //
 // On a terminal, both go to one writer that locks:
 //
 //	w := zapcore.Lock(os.Stderr)
-//	log := zap.New(journal.NewConsole(zapcore.InfoLevel, w))
-//	output, err := journal.OpenOutput(launch, journal.ConsoleLines(w))
+//	log := zap.New(journal.NewConsole(zapcore.InfoLevel, w, secrets))
+//	output, err := journal.OpenOutput(launch, journal.ConsoleLines(w), secrets)
 //
 // A terminal that is held (Ctrl-S) holds everything up, as it does with any
 // program in the foreground.
@@ -47,6 +47,10 @@
 // write all that they say to stderr, so that taking it for errors would bury
 // the true ones. systemd does the same. A line longer than 64 KiB goes on in
 // further records, with CONTAINER_PARTIAL_MESSAGE=true on all but the last.
+//
+// The values of secrets are taken out before a stream is cut into lines, so also
+// one that goes on in the next line or chunk. A line that may end with the first
+// part of one waits for what follows it.
 //
 // Order holds within a stream. Between stdout and stderr of a gateway there is
 // none to keep: they are two pipes.

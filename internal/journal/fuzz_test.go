@@ -37,7 +37,7 @@ func FuzzConsole(f *testing.F) {
 	f.Add("remove a\x1b[2J: not permitted", "x\ny")
 	f.Fuzz(func(t *testing.T, words, cause string) {
 		var b bytes.Buffer
-		zap.New(NewConsole(zapcore.InfoLevel, &b)).Warn(words, zap.String("gateway", cause), zap.Error(errors.New(cause)), zap.String("path", cause))
+		zap.New(NewConsole(zapcore.InfoLevel, &b, nil)).Warn(words, zap.String("gateway", cause), zap.Error(errors.New(cause)), zap.String("path", cause))
 		ConsoleLines(&b)(t.Context(), Line{Launch: Launch{Gateway: "web"}, Stream: "stdout", Text: []byte(words)})
 		plain := func(text string) bool {
 			return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) && r != '\n' && r != '\t' })

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/journal"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // OutputState is what another image of this process needs to go on with an
@@ -20,6 +22,7 @@ type OutputState struct {
 // StreamState is one stream between two reads.
 type StreamState struct {
 	Ended    bool             `json:"ended,omitempty"` // there is nothing more to read, and no file
+	Held     []byte           `json:"held,omitempty"`  // what may be the beginning of a secret
 	Begun    []byte           `json:"begun,omitempty"` // of a line whose end is still to come
 	Partial  bool             `json:"partial,omitempty"`
 	Priority journal.Priority `json:"priority,omitempty"`
@@ -49,11 +52,11 @@ func (o *Output) Continue() {
 
 // ResumeOutput goes on with what Suspend has found in another image of this
 // process. The files are the Output's from then on. The caller owes a Close.
-func ResumeOutput(l Launch, write Writer, s OutputState, stdout, stderr *os.File) *Output {
+func ResumeOutput(l Launch, write Writer, secrets *redact.Set, s OutputState, stdout, stderr *os.File) *Output {
 	o := newOutput()
-	o.stdout = newPump(o.ctx, l, "stdout", write)
+	o.stdout = newPump(o.ctx, l, "stdout", write, secrets)
 	o.stdout.restore(s.Stdout, stdout)
-	o.stderr = newPump(o.ctx, l, "stderr", write)
+	o.stderr = newPump(o.ctx, l, "stderr", write, secrets)
 	o.stderr.restore(s.Stderr, stderr)
 	return o
 }
@@ -67,7 +70,7 @@ func (p *pump) suspend() (StreamState, *os.File) {
 	if !p.suspended {
 		return StreamState{Ended: true}, nil
 	}
-	return StreamState{Begun: p.lines.buffer, Partial: p.lines.partial, Priority: p.lines.priority}, p.read
+	return StreamState{Held: p.shown.Held(), Begun: p.lines.buffer, Partial: p.lines.partial, Priority: p.lines.priority}, p.read
 }
 
 func (p *pump) resume() {
@@ -85,7 +88,7 @@ func (p *pump) restore(s StreamState, read *os.File) {
 		close(p.done)
 		return
 	}
-	p.read = read
+	p.read, p.held = read, s.Held
 	p.err = read.SetReadDeadline(time.Time{}) // suspend has set one, should the file be the same
 	p.lines.buffer = s.Begun[:min(len(s.Begun), maxText)]
 	p.lines.partial, p.lines.priority = s.Partial, s.Priority

@@ -17,7 +17,7 @@ func next(t *testing.T, o *Output, write Writer) *Output {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return ResumeOutput(Launch{Gateway: "web"}, write, s, stdout, stderr)
+	return ResumeOutput(Launch{Gateway: "web"}, write, nil, s, stdout, stderr)
 }
 
 // Each line that is written around a change of images comes out once, also one
@@ -25,7 +25,7 @@ func next(t *testing.T, o *Output, write Writer) *Output {
 func TestOutputOverImages(t *testing.T) {
 	got := make(chan string, 100)
 	write := func(_ context.Context, l Line) { got <- l.Stream + ":" + string(l.Text) }
-	o, err := OpenOutput(Launch{Gateway: "web"}, write)
+	o, err := OpenOutput(Launch{Gateway: "web"}, write, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestOutputOverImages(t *testing.T) {
 	}
 	say(out, "o\nth")
 	say(errs, "bad\n")
-	o2 := ResumeOutput(Launch{Gateway: "web"}, write, s, stdout, stderr)
+	o2 := ResumeOutput(Launch{Gateway: "web"}, write, nil, s, stdout, stderr)
 	both := []string{<-got, <-got}
 	slices.Sort(both)
 	if want := []string{"stderr:bad", "stdout:two"}; !slices.Equal(both, want) {
@@ -66,7 +66,7 @@ func TestOutputOverImages(t *testing.T) {
 // What was suspended goes on when no other image comes.
 func TestOutputContinues(t *testing.T) {
 	got := make(chan string, 100)
-	o, err := OpenOutput(Launch{}, func(_ context.Context, l Line) { got <- string(l.Text) })
+	o, err := OpenOutput(Launch{}, func(_ context.Context, l Line) { got <- string(l.Text) }, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestChunksOverImages(t *testing.T) {
 		all = append(all, l)
 		done <- struct{}{}
 	}
-	o, err := OpenOutput(Launch{}, write)
+	o, err := OpenOutput(Launch{}, write, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestRealJournald(t *testing.T) {
 	gateway := "test-" + strings.ToLower(rand.Text()[:12])
 	sink := NewSink(Journald())
 	defer sink.Close(t.Context())
-	o, err := OpenOutput(Launch{gateway, 7, gateway + "-7-x"}, sink.WriteLine)
+	o, err := OpenOutput(Launch{gateway, 7, gateway + "-7-x"}, sink.WriteLine, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestRealJournald(t *testing.T) {
 	if err := o.Close(t.Context()); err != nil {
 		t.Error(err)
 	}
-	log := zap.New(NewCore(zapcore.InfoLevel, sink))
+	log := zap.New(NewCore(zapcore.InfoLevel, sink, nil))
 	log.Warn("launch 7 ended", zap.String("event", "launch-ended"), zap.String("gateway", gateway), zap.Int("launch", 7), zap.Error(fmt.Errorf("killed\nby SIGKILL")))
 	if err := log.Sync(); err != nil {
 		t.Fatal(err)

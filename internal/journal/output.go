@@ -11,7 +11,12 @@ import (
 
 	"github.com/coreos/go-systemd/v22/journal"
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
+
+// readSize is what is read from a stream at once, in bytes.
+const readSize = 4 << 10
 
 // Output carries what one launch writes to its stdout and stderr.
 type Output struct {
@@ -30,15 +35,16 @@ func newOutput() *Output {
 }
 
 // OpenOutput makes a pipe for stdout and one for stderr, and starts a pump for
-// each that hands its lines to write. The caller owes a Close.
-func OpenOutput(l Launch, write Writer) (*Output, error) {
+// each that hands its lines to write, without the values of secrets. The caller
+// owes a Close.
+func OpenOutput(l Launch, write Writer, secrets *redact.Set) (*Output, error) {
 	o := newOutput()
 	var err error
-	if o.stdout, err = openPump(o.ctx, l, "stdout", write); err != nil {
+	if o.stdout, err = openPump(o.ctx, l, "stdout", write, secrets); err != nil {
 		o.cancel()
 		return nil, fmt.Errorf("open stdout: %w", err)
 	}
-	if o.stderr, err = openPump(o.ctx, l, "stderr", write); err != nil {
+	if o.stderr, err = openPump(o.ctx, l, "stderr", write, secrets); err != nil {
 		o.stdout.close(o.ctx, o.cancel)
 		o.cancel()
 		return nil, fmt.Errorf("open stderr: %w", err)
@@ -78,14 +84,16 @@ func (o *Output) Close(ctx context.Context) error {
 type pump struct {
 	stream      string
 	read, write *os.File
+	shown       *redact.Stream // before the lines, which a value may go beyond
+	held        []byte         // by the one of an earlier image
 	lines       splitter
 	done        chan struct{}
 	err         error // of the last read; valid after done
 	suspended   bool  // it goes on when it is asked to
 }
 
-func openPump(ctx context.Context, l Launch, stream string, write Writer) (*pump, error) {
-	p := newPump(ctx, l, stream, write)
+func openPump(ctx context.Context, l Launch, stream string, write Writer, secrets *redact.Set) (*pump, error) {
+	p := newPump(ctx, l, stream, write, secrets)
 	if err := p.pipe(); err != nil {
 		return nil, err
 	}
@@ -93,12 +101,13 @@ func openPump(ctx context.Context, l Launch, stream string, write Writer) (*pump
 	return p, nil
 }
 
-func newPump(ctx context.Context, l Launch, stream string, write Writer) *pump {
+func newPump(ctx context.Context, l Launch, stream string, write Writer, secrets *redact.Set) *pump {
 	p := &pump{stream: stream, done: make(chan struct{})}
 	p.lines.fallback = journal.PriInfo
 	p.lines.emit = func(text []byte, priority journal.Priority, partial bool) {
 		write(ctx, Line{Launch: l, Stream: stream, Priority: priority, Text: text, Partial: partial})
 	}
+	p.shown = secrets.Stream(p.lines.write)
 	return p
 }
 
@@ -122,14 +131,23 @@ func (p *pump) pipe() error {
 
 func (p *pump) run() {
 	defer close(p.done)
+	p.shown.Write(p.held)
+	p.held = nil
+	text := make([]byte, readSize)
 	for p.err == nil {
 		var n int
-		n, p.err = p.read.Read(p.lines.space())
-		p.lines.add(n)
+		n, p.err = p.read.Read(text)
+		p.shown.Write(text[:n])
 	}
 	if !errors.Is(p.err, os.ErrDeadlineExceeded) { // else the line may go on: see drain
-		p.lines.finish()
+		p.finish()
 	}
+}
+
+// finish hands on the last words.
+func (p *pump) finish() {
+	p.shown.Flush()
+	p.lines.finish()
 }
 
 // close ends the pump: at the end of file, or when ctx ends. cancel makes the
@@ -163,16 +181,17 @@ func (p *pump) drain() error {
 	if err != nil {
 		return err
 	}
-	defer p.lines.finish()
+	defer p.finish()
+	text := make([]byte, readSize)
 	for taken := 0; taken < 1<<20; {
-		n, err := readNow(raw, p.lines.space())
+		n, err := readNow(raw, text)
 		if err != nil {
 			break
 		}
 		if n == 0 {
 			return nil // the last writer has gone meanwhile
 		}
-		p.lines.add(n)
+		p.shown.Write(text[:n])
 		taken += n
 	}
 	return fmt.Errorf("close %s: another process still holds it open", p.stream)

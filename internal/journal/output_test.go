@@ -47,7 +47,7 @@ func (k *keep) get(stream string) string {
 
 func open(t *testing.T, write Writer) *Output {
 	t.Helper()
-	o, err := OpenOutput(Launch{"web", 3, "web-3-x"}, write)
+	o, err := OpenOutput(Launch{"web", 3, "web-3-x"}, write, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

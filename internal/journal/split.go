@@ -10,12 +10,11 @@ const (
 	// maxText is the longest message of one record, in bytes. With it a record
 	// fits into one datagram (net.core.wmem_default is 208 KiB).
 	maxText = 64 << 10
-	// firstRead is what a stream costs while its lines are short.
-	firstRead = 4 << 10
+	// firstLine is what a stream costs while its lines are short.
+	firstLine = 1 << 10
 )
 
-// splitter cuts one stream into lines, and too long lines into chunks. It does
-// no I/O: the caller reads into space and tells by add how much it got.
+// splitter cuts one stream into lines, and too long lines into chunks.
 //
 // What goes in comes out: the texts joined, with a newline after each that is
 // not partial, are the input less the priority prefixes (and with a newline at
@@ -29,18 +28,27 @@ type splitter struct {
 	priority journal.Priority
 }
 
+// write takes the next bytes of the stream.
+func (s *splitter) write(text []byte) {
+	for len(text) > 0 {
+		n := copy(s.space(), text)
+		s.add(n)
+		text = text[n:]
+	}
+}
+
 // space is where the next bytes of the stream go; it is never empty. The
 // buffer holds one byte more than a chunk: what follows must be known before a
 // chunk can be called partial.
 func (s *splitter) space() []byte {
 	if len(s.buffer) == cap(s.buffer) {
-		size := min(max(firstRead, 2*cap(s.buffer)), maxText+1)
+		size := min(max(firstLine, 2*cap(s.buffer)), maxText+1)
 		s.buffer = append(make([]byte, 0, size), s.buffer...)
 	}
 	return s.buffer[len(s.buffer):cap(s.buffer)]
 }
 
-// add takes n bytes that were read into space and emits what they complete.
+// add takes n bytes that were put into space and emits what they complete.
 func (s *splitter) add(n int) {
 	seen := len(s.buffer)
 	s.buffer = s.buffer[:seen+n]

@@ -62,7 +62,7 @@ func (la *launch) restore(ctx context.Context, s launchState, given Given) error
 func (la *launch) restoreOutput(s launchState, named Given) {
 	if s.Output != nil {
 		from := journal.Launch{Gateway: s.Gateway.Name, Number: s.N, ContainerID: s.ID}
-		la.output = journal.ResumeOutput(from, la.write, *s.Output, named(fileStdout), named(fileStderr))
+		la.output = journal.ResumeOutput(from, la.write, la.host.Redact, *s.Output, named(fileStdout), named(fileStderr))
 	}
 }
 

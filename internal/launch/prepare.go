@@ -107,7 +107,7 @@ func (la *launch) makeDir() error {
 // container root, or programs that open /dev/stdout by its path are refused.
 func (la *launch) openOutput() error {
 	from := journal.Launch{Gateway: la.gateway.Name, Number: la.n, ContainerID: la.id}
-	output, err := journal.OpenOutput(from, la.write)
+	output, err := journal.OpenOutput(from, la.write, la.host.Redact)
 	if err != nil {
 		return err
 	}
