@@ -172,6 +172,9 @@ type finding struct {
 
 func (h *Host) workedPath() string { return filepath.Join(h.Dirs.State, "overlays.json") }
 
+// workedAside is where it is written; a sweep removes what a kill leaves of it.
+func (h *Host) workedAside() string { return h.workedPath() + ".new" }
+
 func (h *Host) worked(where string) bool {
 	var f finding
 	data, err := os.ReadFile(h.workedPath())
@@ -189,7 +192,7 @@ func (h *Host) keepWorked(where string) error {
 	if err != nil {
 		return err
 	}
-	aside := h.workedPath() + ".new"
+	aside := h.workedAside()
 	if err := os.WriteFile(aside, data, 0o600); err != nil {
 		return err
 	}

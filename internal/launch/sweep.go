@@ -31,7 +31,7 @@ func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
 	errs := []error{err}
 	names, err := h.left()
 	errs = append(errs, err)
-	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()))
+	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()), discard(h.workedAside()))
 	var swept []string
 	how := removal()
 	for _, name := range names {
@@ -45,6 +45,13 @@ func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
 		}
 	}
 	return swept, errors.Join(append(errs, h.children.reapOrphans())...)
+}
+
+func discard(path string) error {
+	if err := os.Remove(path); !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // Left tells whether there is anything for Sweep to do.

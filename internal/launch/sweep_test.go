@@ -224,6 +224,17 @@ func TestIDs(t *testing.T) {
 	}
 }
 
+// What a kill has left of a file that was to take the place of another.
+func TestKillInATryOfOverlaysLeavesNothing(t *testing.T) {
+	b := fakeBench(t)
+	must(t, os.WriteFile(b.workedAside(), []byte("{"), 0o600))
+	_, err := b.Sweep(t.Context())
+	must(t, err)
+	if _, err := os.Stat(b.workedAside()); !os.IsNotExist(err) {
+		t.Errorf("it is left: %v", err)
+	}
+}
+
 // What lies beside the tree of a launch goes with it.
 func TestSweepOfSockets(t *testing.T) {
 	b := fakeBench(t)

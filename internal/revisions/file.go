@@ -22,6 +22,7 @@ const (
 // what was wrong with the file, and then the history begins anew.
 func Open(dir, gateway string) (*History, error) {
 	h := &History{path: filepath.Join(dir, gateway+".json")}
+	_ = os.Remove(aside(h.path)) // what a kill has left; should it stay, the next Save tells
 	err := h.load()
 	switch {
 	case err == nil || errors.Is(err, fs.ErrNotExist):
@@ -125,26 +126,42 @@ func (h *History) Remove() error {
 	return nil
 }
 
+// aside is where a file is written that is to take the place of another. The name
+// is the same each time, so that what a kill leaves there is found.
+func aside(path string) string { return path + ".new" }
+
 // replace leaves the old file or the new one, whole, whatever happens meanwhile.
 func replace(path string, text []byte) error {
-	aside, err := os.CreateTemp(filepath.Dir(path), ".new-*") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(aside.Name()) }() // gone already when all went well
-	_, err = aside.Write(text)
-	if err == nil {
-		err = aside.Sync()
-	}
-	if err = errors.Join(err, aside.Close()); err != nil {
-		return err
+	if err := write(aside(path), text); err != nil {
+		return errors.Join(err, discard(aside(path)))
 	}
 	step.Done("history-aside")
-	if err := os.Rename(aside.Name(), path); err != nil {
-		return err
+	if err := os.Rename(aside(path), path); err != nil {
+		return errors.Join(err, discard(aside(path)))
 	}
 	step.Done("history-kept")
 	return syncDir(filepath.Dir(path))
+}
+
+func write(path string, text []byte) error {
+	if err := discard(path); err != nil {
+		return err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = file.Write(text); err == nil {
+		err = file.Sync()
+	}
+	return errors.Join(err, file.Close())
+}
+
+func discard(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 func syncDir(path string) error {

@@ -231,6 +231,21 @@ func TestNumbersAreNotUsedAgain(t *testing.T) {
 	}
 }
 
+// What a kill in the middle of a Save leaves goes when the history is read again.
+func TestKillInASaveLeavesNothing(t *testing.T) {
+	h := open(t, t.TempDir())
+	served(h, "start", table("/one"), table("/one"))
+	h = again(t, h)
+	if err := os.WriteFile(aside(h.path), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	resumes(t, h, table("/one"), 1, "/one")
+	entries, err := os.ReadDir(filepath.Dir(h.path))
+	if err != nil || len(entries) != 1 || entries[0].Name() != "web.json" {
+		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
 func TestDamagedFileIsPutAside(t *testing.T) {
 	const whole = `{"format":1,"last":1,"serving":1,"revisions":[{"number":1,"when":"2026-11-23T12:00:00Z","why":"start","outcome":"served","deployed":{}}]}`
 	for _, text := range []string{

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/step"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 // keepCache is how long the cache of a tree is kept that nobody stages any more:
@@ -20,7 +21,8 @@ func touch(path string, now time.Time) {
 	}
 }
 
-// Prune removes the caches in dir of trees that have not been staged for 90 days.
+// Prune removes the caches in dir of trees that have not been staged for 90 days,
+// and those that a kill has left half written. Nobody may be staging meanwhile.
 func Prune(dir string, now time.Time) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -29,7 +31,7 @@ func Prune(dir string, now time.Time) error {
 	errs := []error{err}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err == nil && now.Sub(info.ModTime()) > keepCache {
+		if err == nil && (now.Sub(info.ModTime()) > keepCache || bundle.HalfWritten(entry.Name())) {
 			errs = append(errs, os.Remove(filepath.Join(dir, entry.Name())))
 			step.Done("digests-pruned")
 		}

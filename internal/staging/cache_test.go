@@ -30,3 +30,20 @@ func TestCachesThatNobodyUsesGo(t *testing.T) {
 		t.Errorf("%d before, %v left", len(entries), left)
 	}
 }
+
+// Half a cache that a kill has left goes at once, not when its tree is staged next.
+func TestKillInASurveyLeavesNothing(t *testing.T) {
+	w := newWorld(t)
+	copied := w.request()
+	copied.Staging.Stage = "copy"
+	w.stage(copied)
+	entries, err := os.ReadDir(w.Cache)
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(w.Cache, entries[0].Name()+".new"), nil, 0o600))
+	must(t, Prune(w.Cache, time.Now()))
+	left, err := os.ReadDir(w.Cache)
+	must(t, err)
+	if len(left) != 1 || left[0].Name() != entries[0].Name() {
+		t.Errorf("left: %v", left)
+	}
+}

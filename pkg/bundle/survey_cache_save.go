@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/gatewayd/gatewayd/internal/step"
 )
@@ -52,6 +53,13 @@ func bit(set bool) byte {
 	return 0
 }
 
+// halfWritten ends the name of a cache that is being written.
+const halfWritten = ".new"
+
+// HalfWritten says whether name is that of a SurveyOptions.Cache which a survey was
+// writing when it was killed: unless one is under way it can go.
+func HalfWritten(name string) bool { return strings.HasSuffix(name, halfWritten) }
+
 // save replaces the file, if something else is to be kept than what it holds.
 //
 // It is not synced: what a power loss leaves of it has another checksum, is as
@@ -62,7 +70,7 @@ func (c *surveyCache) save() error {
 	if c.path == "" || !c.stale && len(c.blocks) == len(c.dirs) {
 		return nil
 	}
-	aside := c.path + ".new"
+	aside := c.path + halfWritten
 	_ = os.Remove(aside) // mostly there is none, and the next call tells of what stays
 	file, err := os.OpenFile(aside, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
