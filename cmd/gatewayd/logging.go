@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -24,13 +25,25 @@ func (d *daemon) openLog(level string) {
 	d.level = zap.NewAtomicLevelAt(parsed)
 	if d.env.systemd.Journal {
 		d.sink = journal.NewSink(journal.Journald())
-		d.log = zap.New(journal.NewCore(d.level, d.sink, d.redact))
+		d.log = zap.New(journal.NewCore(d.level, d.sink, d.redact)).With(ofUnit(d.env.systemd)...)
 		d.writeLine = d.sink.WriteLine
 		return
 	}
 	terminal := zapcore.Lock(os.Stderr) // one lock, so that records and lines do not mix
 	d.log = zap.New(journal.NewConsole(d.level, terminal, d.redact))
 	d.writeLine = journal.ConsoleLines(terminal)
+}
+
+// ofUnit has journalctl show a record as one of our unit, though we may have ended
+// by the time that journald looks who we are: as every reap does, and who is killed.
+func ofUnit(e systemd.Environment) []zap.Field {
+	switch {
+	case e.Unit == "":
+		return nil
+	case e.User:
+		return []zap.Field{zap.String("user_unit", e.Unit)}
+	}
+	return []zap.Field{zap.String("object_systemd_unit", e.Unit)}
 }
 
 func (d *daemon) closeLog() {

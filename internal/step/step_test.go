@@ -57,6 +57,7 @@ var without = []struct {
 		"internal/control/listen.go private", "internal/launch/lock.go lock", "internal/launch/ownership.go setMode",
 		"internal/launch/ownership.go letPass", "internal/listen/single.go listen", "internal/handover/exec.go Exec",
 		"internal/journal/socket.go sendRights", "pkg/bundle/remove_entry.go chmodPlace", "pkg/runtime/pidfd.go waitid",
+		"internal/revisions/file.go write", "internal/revisions/file.go discard", "internal/launch/sweep.go discard",
 	}},
 	{"it is part of a tree that has no name yet: its directory and its publication are steps", []string{
 		"pkg/bundle/copy_attributes.go copyXattrs", "pkg/bundle/overlay.go dropMarks", "pkg/bundle/overlay.go makeOverlay",

@@ -3,7 +3,9 @@ package systemd
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -17,6 +19,7 @@ type Environment struct {
 	Journal      bool          // our stderr is a stream of journald
 	Service      bool          // we are the main process of a service
 	User         bool          // a user manager started us, not the system's
+	Unit         string        // of which we are a process; "": of none
 }
 
 // ReadEnvironment reads it from this process. Call it before the environment
@@ -29,6 +32,10 @@ func ReadEnvironment() (Environment, error) {
 		Service:      pid == os.Getpid(),
 		User:         os.Getenv("MANAGERPID") != "",
 	}
+	if e.Service {
+		cgroups, _ := os.ReadFile("/proc/self/cgroup")
+		e.Unit = unitIn(string(cgroups))
+	}
 	var err error
 	if e.Watchdog, err = daemon.SdWatchdogEnabled(false); err != nil {
 		return e, fmt.Errorf("read watchdog interval: %w", err)
@@ -37,4 +44,21 @@ func ReadEnvironment() (Environment, error) {
 		return e, fmt.Errorf("compare stderr with the journal: %w", err)
 	}
 	return e, nil
+}
+
+// unitIn finds the service in /proc/self/cgroup (cgroups(7)): of the hierarchy that
+// systemd uses, and wherever below the unit's own cgroup we are.
+func unitIn(cgroups string) string {
+	for line := range strings.Lines(cgroups) {
+		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
+		if len(fields) != 3 || fields[1] != "" && fields[1] != "name=systemd" {
+			continue
+		}
+		for _, name := range slices.Backward(strings.Split(fields[2], "/")) {
+			if strings.HasSuffix(name, ".service") {
+				return name
+			}
+		}
+	}
+	return ""
 }

@@ -13,6 +13,7 @@ func TestReadEnvironment(t *testing.T) {
 		t.Setenv(name, value)
 	}
 	e, err := ReadEnvironment()
+	e.Unit = "" // that of the test's
 	if want := (Environment{NotifySocket: "/run/n", Watchdog: 30 * time.Second, Service: true, User: true}); err != nil || e != want {
 		t.Errorf("%+v, %v", e, err)
 	}
@@ -33,5 +34,20 @@ func TestReadEnvironmentOfAShell(t *testing.T) {
 	}
 	if e, err := ReadEnvironment(); err != nil || e != (Environment{}) {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+func TestUnitIn(t *testing.T) {
+	for cgroups, want := range map[string]string{
+		"0::/user.slice/user-7.slice/user@7.service/app.slice/gatewayd.service/supervisor\n": "gatewayd.service",
+		"0::/system.slice/gatewayd.service/.control\n":                                       "gatewayd.service",
+		"4:memory:/other.service\n1:name=systemd:/system.slice/gatewayd.service\n0::/\n":     "gatewayd.service",
+		"0::/user.slice/user-7.slice/session-1.scope\n":                                      "",
+		"":   "",
+		"0:": "",
+	} {
+		if unit := unitIn(cgroups); unit != want {
+			t.Errorf("%q: unit %q, want %q", cgroups, unit, want)
+		}
 	}
 }

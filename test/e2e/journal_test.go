@@ -58,7 +58,8 @@ func (i *instance) journalOf(match ...string) (args []string) {
 		args = append(args, "--user")
 	}
 	args = append(append(args, "_SYSTEMD_"+i.unitField()+"="+i.unit), match...)
-	return append(append(args, "+", i.unitField()+"="+i.unit), match...)
+	args = append(append(args, "+", i.unitField()+"="+i.unit), match...)
+	return append(append(args, "+", "OBJECT_SYSTEMD_UNIT="+i.unit), match...)
 }
 
 // awaitRecord waits for a record, since journald writes when it has the time.

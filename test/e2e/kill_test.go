@@ -161,6 +161,16 @@ func TestReapAfterAKill(t *testing.T) {
 	if err := i.nothing(); err != nil {
 		t.Error(err)
 	}
+	// Its process may have ended before journald could see whose it was.
+	records := i.records("EVENT=sweep-cleaned")
+	for _, r := range records {
+		if unit := r.field("USER_UNIT"); unit != i.unit {
+			t.Errorf("%q is told as of unit %q", r.message(), unit)
+		}
+	}
+	if len(records) != 2 {
+		t.Errorf("of two launches it says %v", records)
+	}
 	if data := names(filepath.Join(i.state, "rootfs")); len(data) != 0 {
 		t.Errorf("staged trees are left: %v", data)
 	}

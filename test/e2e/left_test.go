@@ -117,11 +117,16 @@ func (i *instance) leaves() (leaves []string) {
 
 // process is one of an instance's.
 type process struct {
-	pid           int
-	words, cgroup string
+	pid                 int
+	name, words, cgroup string
 }
 
-func (p process) String() string { return fmt.Sprintf("%d %s(%s)", p.pid, p.words, p.cgroup) }
+func (p process) String() string {
+	if p.words == "" { // a zombie, or the kernel's
+		return fmt.Sprintf("%d [%s] (%s)", p.pid, p.name, p.cgroup)
+	}
+	return fmt.Sprintf("%d %s(%s)", p.pid, p.words, p.cgroup)
+}
 
 // processes are all that are in the unit's cgroup, or that name the instance's
 // directories.
@@ -156,7 +161,8 @@ func (i *instance) all() (list []process) {
 		}
 		cgroup, _ := os.ReadFile("/proc/" + name + "/cgroup")
 		command, _ := os.ReadFile("/proc/" + name + "/cmdline")
-		p := process{pid, strings.ReplaceAll(string(command), "\x00", " "), strings.TrimSpace(string(cgroup))}
+		comm, _ := os.ReadFile("/proc/" + name + "/comm")
+		p := process{pid, strings.TrimSpace(string(comm)), strings.ReplaceAll(string(command), "\x00", " "), strings.TrimSpace(string(cgroup))}
 		if strings.Contains(p.cgroup, "/"+i.unit) || strings.Contains(p.words, i.run+"/") || strings.Contains(p.words, i.dir+"/") {
 			list = append(list, p)
 		}
