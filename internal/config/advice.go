@@ -6,10 +6,11 @@ import (
 )
 
 // Advice tells what works, but not as well as it looks: probes that cannot tell
-// two launches apart, sockets that they share, a standby that shares data.
+// two launches apart, sockets that they share, a standby that shares data,
+// isolation that is given back.
 func (g Gateway) Advice() []string {
 	var advice []string
-	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts, adviseSecrets, adviseRules} {
+	for _, judge := range []func(Gateway) string{adviseProbe, adviseNotify, adviseConnect, adviseShared, adviseFixedPort, adviseMounts, adviseSecrets, adviseRules, adviseSeccomp, adviseGiven} {
 		if text := judge(g); text != "" {
 			advice = append(advice, text)
 		}
@@ -121,4 +122,34 @@ func adviseSecrets(g Gateway) string {
 	}
 	return "secret: " + strings.Join(names, ", ") + ` in a variable: whatever the program starts inherits it, and it stays in /proc/PID/environ for as long as the program runs; ` +
 		`want as = "file", and a program that reads ` + SecretDir + "/NAME"
+}
+
+func adviseSeccomp(g Gateway) string {
+	switch g.Isolation.Seccomp {
+	case "unconfined":
+		return "isolation.seccomp: unconfined: every system call of the kernel is open to the program; want default, or a profile of your own"
+	case "bundle":
+		return "isolation.seccomp: bundle: the package decides which system calls its program may use"
+	}
+	return ""
+}
+
+// adviseGiven tells what a compromised program could do with what it is given.
+func adviseGiven(g Gateway) string {
+	var given []string
+	if g.Isolation.Capabilities != nil {
+		names := strings.ReplaceAll(strings.Join(g.Isolation.Capabilities, ", "), capabilityPrefix, "")
+		given = append(given, "capabilities "+names+when(slices.Contains(g.Isolation.Capabilities, "CAP_SYS_ADMIN"),
+			" (by SYS_ADMIN also what is masked can be uncovered, and most of the kernel be reached)"))
+	}
+	if g.Isolation.NewPrivs {
+		given = append(given, "no_new_privs = false: set-user-ID programs and file capabilities take effect")
+	}
+	if g.Isolation.Unmask != nil {
+		given = append(given, "unmask "+strings.Join(g.Isolation.Unmask, ", "))
+	}
+	if given == nil {
+		return ""
+	}
+	return "isolation: less than a gateway usually has: " + strings.Join(given, "; ")
 }

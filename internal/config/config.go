@@ -158,9 +158,19 @@ type Stop struct {
 type Isolation struct {
 	Network  string // host or none
 	ReadOnly bool   // of the container's root
-	Seccomp  string // default, unconfined or the absolute path of a profile
+	Seccomp  string // default, bundle (the package's own), unconfined or the absolute path of a profile
 	Bare     bool   // no container at all: the command runs from the staged tree as a plain process
 	Init     bool   // gatewayd's own binary is PID 1
 
 	AllowConnect bool // connect(2) stays allowed without a network and with inherited listeners
+
+	Tmp    int64            // bytes of the tmpfs at /tmp; 0: the root's own /tmp
+	Limits map[string]int64 // by the names of setrlimit(2), without RLIMIT_ and in lower case
+
+	// What is given back of what each container is kept from.
+	Capabilities []string // such as CAP_KILL
+	NewPrivs     bool     // no_new_privs is not set
+	Unmask       []string // paths that are else masked or read-only
+
+	Override bool // what a bundle asks for beyond all this is left out; else it is refused
 }

@@ -31,7 +31,7 @@ func TestManualNamesEveryKey(t *testing.T) {
 // noDefault are the keys whose default is that they are not there.
 var noDefault = []string{
 	"gateway.NAME.rootfs", "gateway.NAME.bundle", "gateway.NAME.command",
-	"gateway.NAME.digest", "gateway.NAME.max_size", "gateway.NAME.env.static.NAME",
+	"gateway.NAME.digest", "gateway.NAME.max_size", "gateway.NAME.env.static.NAME", "gateway.NAME.isolation.limits.NAME",
 	"gateway.NAME.mount.source", "gateway.NAME.mount.target",
 	"gateway.NAME.secret.name", "gateway.NAME.secret.source",
 	"gateway.NAME.listen.name", "gateway.NAME.listen.address", "gateway.NAME.listen.to",

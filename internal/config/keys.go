@@ -16,6 +16,7 @@ const (
 	mostFailures  = 1_000_000
 	mostBacklog   = 65535
 	mostFiles     = 1_000_000_000
+	largestLimit  = 1_000_000_000
 	largestFactor = 100
 
 	defaultSecretTimeout = 10 * time.Second
@@ -46,7 +47,7 @@ func defaultGateway(name string) Gateway {
 			Window:     5 * time.Minute,
 		},
 		Stop:      Stop{Signal: syscall.SIGTERM, Timeout: 10 * time.Second},
-		Isolation: Isolation{Network: "host", Seccomp: "default"},
+		Isolation: Isolation{Network: "host", Seccomp: "default", Tmp: 256 << 20},
 		Standby:   Standby{Mode: "none", Check: 5 * time.Minute, MaxAge: 6 * time.Hour},
 		Deploy:    Deploy{Drain: 30 * time.Second, CanaryFor: time.Minute, Confirm: 5 * time.Minute},
 	}
@@ -154,10 +155,16 @@ var stopKeys = schema[Stop]{
 var isolationKeys = schema[Isolation]{
 	key("network", oneOf("host", "none"), func(i *Isolation) *string { return &i.Network }),
 	key("read_only", boolean, func(i *Isolation) *bool { return &i.ReadOnly }),
-	key("seccomp", wordOrPath("default", "unconfined"), func(i *Isolation) *string { return &i.Seccomp }),
+	key("seccomp", wordOrPath("default", "bundle", "unconfined"), func(i *Isolation) *string { return &i.Seccomp }),
 	key("bare", boolean, func(i *Isolation) *bool { return &i.Bare }),
 	key("init", boolean, func(i *Isolation) *bool { return &i.Init }),
 	key("allow_connect", boolean, func(i *Isolation) *bool { return &i.AllowConnect }),
+	key("tmp", tmp, func(i *Isolation) *int64 { return &i.Tmp }),
+	{name: "limits", below: []string{"NAME"}, fill: fillLimits},
+	key("capabilities", capabilities, func(i *Isolation) *[]string { return &i.Capabilities }),
+	{name: "no_new_privs", fill: fillNoNewPrivs},
+	key("unmask", unmaskable, func(i *Isolation) *[]string { return &i.Unmask }),
+	key("override", boolean, func(i *Isolation) *bool { return &i.Override }),
 }
 
 var listenKeys = schema[Listen]{

@@ -92,8 +92,12 @@ func TestEveryKey(t *testing.T) {
 				{Exit: []ExitCodes{{78, 78}}, Action: "hold", Count: true},
 			},
 		},
-		Stop:      Stop{Signal: syscall.SIGQUIT, Timeout: 1500 * time.Millisecond},
-		Isolation: Isolation{Network: "none", ReadOnly: true, Seccomp: "/etc/gatewayd/seccomp.json", Init: true, AllowConnect: true},
+		Stop: Stop{Signal: syscall.SIGQUIT, Timeout: 1500 * time.Millisecond},
+		Isolation: Isolation{
+			Network: "none", ReadOnly: true, Seccomp: "/etc/gatewayd/seccomp.json", Init: true, AllowConnect: true,
+			Tmp: 64 << 20, Limits: map[string]int64{"nofile": 1024, "nproc": 64, "core": 0, "as": 2 << 30},
+			Capabilities: []string{"CAP_NET_BIND_SERVICE", "CAP_KILL"}, NewPrivs: true, Unmask: []string{"/proc/kcore", "/proc/sys"}, Override: true,
+		},
 		Listen: []Listen{
 			{Name: "http", Address: "[::1]:8090", Mode: "inherit", Backlog: 1, Park: 5 * time.Second},
 			{Name: "api-2", Address: "systemd:web.socket", Mode: "proxy", To: "unix:/run/web/{launch}.sock", ProxyProtocol: true, Backlog: 65535},

@@ -78,7 +78,8 @@ func other(v reflect.Value) reflect.Value {
 	case reflect.Slice:
 		changed.Set(reflect.MakeSlice(v.Type(), 1, 1))
 	case reflect.Map:
-		changed.Set(reflect.ValueOf(map[string]string{"": ""}))
+		changed.Set(reflect.MakeMap(v.Type()))
+		changed.SetMapIndex(reflect.Zero(v.Type().Key()), reflect.Zero(v.Type().Elem()))
 	}
 	return changed
 }

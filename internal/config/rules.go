@@ -83,6 +83,12 @@ var rules = []rule{
 		return when(g.Isolation.Seccomp == "unconfined" && g.wayOut() && !g.Isolation.AllowConnect,
 			`leaves a way out of network = "none" through the inherited listener: want "default", mode = "proxy", or allow_connect = true, which says that it may`)
 	}},
+	{"isolation.seccomp", []string{"bundle"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Isolation.Seccomp == "bundle" && !has("bundle"), `"bundle" wants a bundle, whose config.json has the profile`)
+	}},
+	{"isolation.override", []string{"bundle"}, func(g *Gateway, has func(string) bool) string {
+		return when(g.Isolation.Override && !has("bundle"), "has no effect without a bundle, whose config.json it overrides")
+	}},
 	portRule("env.static.PORT", func(g *Gateway) bool { return true }),
 	portRule("env.pass", func(g *Gateway) bool { return slices.Contains(g.Env.Pass, "PORT") }),
 	portRule("env.required", func(g *Gateway) bool { return slices.Contains(g.Env.Required, "PORT") }),
@@ -113,6 +119,11 @@ var rules = []rule{
 	bareRule("isolation.read_only", func(g *Gateway) bool { return g.Isolation.ReadOnly }),
 	bareRule("isolation.seccomp", func(g *Gateway) bool { return g.Isolation.Seccomp != "default" }),
 	bareRule("isolation.init", func(g *Gateway) bool { return g.Isolation.Init }),
+	bareRule("isolation.tmp", func(g *Gateway) bool { return g.Isolation.Tmp != defaultGateway("").Isolation.Tmp }),
+	bareRule("isolation.limits", func(g *Gateway) bool { return g.Isolation.Limits != nil }),
+	bareRule("isolation.capabilities", func(g *Gateway) bool { return g.Isolation.Capabilities != nil }),
+	bareRule("isolation.no_new_privs", func(g *Gateway) bool { return g.Isolation.NewPrivs }),
+	bareRule("isolation.unmask", func(g *Gateway) bool { return g.Isolation.Unmask != nil }),
 }
 
 const noProof = `is ready before anything shows that it works: standby = "warm" wants a probe other than "none"`

@@ -169,7 +169,7 @@ func gatewayOn(source string, command ...string) config.Gateway {
 		Mounts:    []config.Mount{{Source: "/usr", Target: "/usr", ReadOnly: true}},
 		Staging:   stagingOf("copy"),
 		Ready:     config.Ready{Probe: config.Probe{Kind: config.ProbeNone}},
-		Isolation: config.Isolation{Network: "host", Seccomp: "default"},
+		Isolation: config.Isolation{Network: "host", Seccomp: "default", Tmp: 16 << 20},
 	}
 }
 

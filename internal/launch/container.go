@@ -166,8 +166,8 @@ func (la *launch) spec() (*specs.Spec, error) {
 	if la.packaged == nil {
 		return plan.Spec(nil)
 	}
-	plan.Bundle = la.packaged.Dir // a package may mount what is its own
-	return plan.Spec(la.packaged.Spec)
+	spec, err := plan.SpecOf(la.packaged)
+	return spec, la.advise(err)
 }
 
 func (la *launch) plan() (bundle.Plan, error) {
@@ -188,7 +188,10 @@ func (la *launch) plan() (bundle.Plan, error) {
 		ID: la.id, Rootfs: la.staged.Root, Overlay: la.staged.Overlay, Hostname: g.Name,
 		Args: la.command(), Cwd: g.Workdir, Env: la.environment(),
 		Mounts: mounts, IDs: ids, InNamespace: la.within(),
-		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Seccomp: profile,
+		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Tmp: g.Isolation.Tmp, Limits: limits(g.Isolation.Limits),
+		Seccomp: profile, SeccompChosen: g.Isolation.Seccomp != "default",
+		Given:    bundle.Given{Capabilities: g.Isolation.Capabilities, NewPrivileges: g.Isolation.NewPrivs, Unmask: g.Isolation.Unmask},
+		Override: g.Isolation.Override || g.Isolation.Bare,
 	}
 	if la.leaf != nil {
 		plan.CgroupsPath = la.leaf.Path()

@@ -23,6 +23,7 @@ import (
 func containerSuite(t *testing.T, open opener) {
 	for name, test := range map[string]func(*testing.T, *bench){
 		"posture":               suitePosture,
+		"tmp":                   suiteTmp,
 		"environment":           suiteEnvironment,
 		"fresh tree":            suiteFreshTree,
 		"closed directories":    suiteClosedDirectories,
@@ -120,6 +121,7 @@ func suiteEnvironment(t *testing.T, b *bench) {
 func suiteFreshTree(t *testing.T, b *bench) {
 	before := snapshot(t, b.source())
 	g := b.gateway("[ -e /written ] && echo stale; cat /packaged; echo mine >/written; echo changed >/packaged; rm -r /tmp")
+	g.Isolation.Tmp = 0 // its own /tmp could not be removed
 	for range 2 {
 		if got := b.output(g); !slices.Equal(got, []string{"from the source"}) {
 			t.Errorf("output = %q", got)
@@ -127,6 +129,21 @@ func suiteFreshTree(t *testing.T, b *bench) {
 	}
 	if after := snapshot(t, b.source()); after != before {
 		t.Errorf("the source was %s\nand is now %s", before, after)
+	}
+}
+
+// What is in the tree's /tmp is hidden by one in memory, which has an end, unless
+// the configuration wants the tree's.
+func suiteTmp(t *testing.T, b *bench) {
+	const fill = `grep -c "^tmpfs /tmp tmpfs " /proc/mounts; head -c 2000000 /dev/zero >/tmp/file 2>/dev/null || echo full`
+	g := b.gateway(fill)
+	g.Isolation.Tmp = 1 << 20
+	if got := b.output(g); !slices.Equal(got, []string{"1", "full"}) {
+		t.Errorf("in memory: %q", got)
+	}
+	g.Isolation.Tmp = 0
+	if got := b.output(g); !slices.Equal(got, []string{"0"}) {
+		t.Errorf("of the root: %q", got)
 	}
 }
 

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -327,7 +328,7 @@ func suiteNoWayOutProfile(t *testing.T, b *bench) {
 // everyCall is all that the default profile names, and more that an escape may use.
 func everyCall(t *testing.T) []string {
 	t.Helper()
-	profile, err := seccompProfile("default")
+	profile, err := bundle.DefaultSeccomp()
 	must(t, err)
 	names := []string{"io_uring_setup", "io_uring_enter", "io_uring_register", "clone", "clone3"}
 	for _, s := range profile.Syscalls {

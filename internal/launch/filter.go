@@ -31,7 +31,7 @@ func (la *launch) openFilter(profile *specs.LinuxSeccomp) error {
 // seccomp is the profile of the container: the configured one, less what a
 // listener that the program inherits could be abused for.
 func (la *launch) seccomp() (*specs.LinuxSeccomp, error) {
-	profile, err := seccompProfile(la.gateway.Isolation.Seccomp)
+	profile, err := la.seccompProfile()
 	if err != nil || len(la.inherited()) == 0 {
 		return profile, err
 	}
@@ -55,15 +55,30 @@ func (la *launch) hasWayOut() bool {
 	})
 }
 
-func seccompProfile(name string) (*specs.LinuxSeccomp, error) {
-	switch name {
+func (la *launch) seccompProfile() (*specs.LinuxSeccomp, error) {
+	given := la.gateway.Isolation.Capabilities
+	switch name := la.gateway.Isolation.Seccomp; name {
 	case "default":
-		return bundle.DefaultSeccomp()
+		return bundle.DefaultSeccomp(given...)
+	case "bundle":
+		return packagedSeccomp(la.packaged)
 	case "unconfined":
 		return nil, nil //nolint:nilnil // no profile and no fault is what was asked for
 	default:
-		return bundle.LoadSeccomp(name)
+		return bundle.LoadSeccomp(name, given...)
 	}
+}
+
+// packagedSeccomp is never nil: that would be no filter at all.
+func packagedSeccomp(packaged *bundle.Packaged) (*specs.LinuxSeccomp, error) {
+	if packaged == nil || packaged.Spec.Linux == nil || packaged.Spec.Linux.Seccomp == nil {
+		return nil, errors.New(`isolation.seccomp = "bundle": config.json has no linux.seccomp`)
+	}
+	profile := packaged.Spec.Linux.Seccomp
+	if profile.DefaultAction == "" {
+		return nil, errors.New("config.json: linux.seccomp.defaultAction: missing")
+	}
+	return profile, nil
 }
 
 // forYouki swaps mask and value of masked comparisons: youki takes the one for the

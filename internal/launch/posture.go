@@ -25,7 +25,7 @@ func postureBefore(g config.Gateway, uid int) string {
 	if g.Isolation.Bare {
 		return postureBare
 	}
-	return words(uid, nil, g.Isolation.ReadOnly, g)
+	return words(uid, g.Isolation.Capabilities, g.Isolation.ReadOnly, g)
 }
 
 func words(uid int, capabilities []string, readOnly bool, g config.Gateway) string {
@@ -39,7 +39,21 @@ func words(uid int, capabilities []string, readOnly bool, g config.Gateway) stri
 	if readOnly {
 		root = "ro"
 	}
-	return fmt.Sprintf("uid=%d%s caps=%s nnp seccomp=%s net=%s rootfs=%s", uid, ids, caps, g.Isolation.Seccomp, network(g), root)
+	return fmt.Sprintf("uid=%d%s caps=%s %s seccomp=%s net=%s rootfs=%s%s", uid, ids, caps, privileges(g), g.Isolation.Seccomp, network(g), root, unmasked(g))
+}
+
+func privileges(g config.Gateway) string {
+	if g.Isolation.NewPrivs {
+		return "new-privs"
+	}
+	return "nnp"
+}
+
+func unmasked(g config.Gateway) string {
+	if g.Isolation.Unmask == nil {
+		return ""
+	}
+	return " unmasked=" + strings.Join(g.Isolation.Unmask, ",")
 }
 
 // network says, too, what a program without a network has of the host's: sockets

@@ -24,6 +24,7 @@ var members = map[string][]string{
 		`"namespaces": []`, `"namespaces": [{"type": "user", "path": "/proc/1/ns/user"}]`, `"resources": {"devices": [{"allow": true}]}`,
 		`"uidMappings": [{"containerID": 0, "hostID": 0, "size": 1}]`, `"cgroupsPath": "/"`, `"maskedPaths": []`, `"maskedPaths": ["/x"]`,
 		`"uidMappings": [{"containerID": 0, "hostID": 7, "size": 1}, {"containerID": 1, "hostID": 100000, "size": 65535}]`,
+		`"maskedPaths": ["/proc/kcore", "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware"]`,
 		`"gidMappings": [{"containerID": 0, "hostID": 7, "size": 65537}]`, `"gidMappings": [{"containerID": 1, "hostID": 1, "size": 0}]`,
 		`"readonlyPaths": ["/x/"]`, `"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}`, `"devices": []`, `"sysctl": {"a": "b"}`, `"rootfsPropagation": "rshared"`,
 	},

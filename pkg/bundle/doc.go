@@ -13,9 +13,8 @@
 //	})
 //	seccomp, err := bundle.DefaultSeccomp()
 //	spec, err := bundle.Plan{
-//		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost,
-//		IDs: ids, Seccomp: seccomp,
-//	}.Spec(packaged.Spec)
+//		ID: id, Rootfs: rootfs, Network: bundle.NetworkHost, IDs: ids, Seccomp: seccomp, Tmp: 256 << 20,
+//	}.SpecOf(packaged)
 //	err = bundle.WriteConfig(dir, spec)
 //	// … the runtime's create …
 //	err = bundle.ScrubConfig(dir)                                // its secrets are consumed
@@ -44,16 +43,16 @@
 // runtimes. With a single id, 0 in the container is that of Plan.IDs on the
 // host, also where a package names another process.user, and all five capability
 // sets are empty; with several see below. no_new_privs is set, and the seccomp
-// profile is the plan's.
+// profile is the plan's. [Given] is what of this a plan may give back.
 //
 // /proc with moby's masked and read-only paths; /dev, /dev/shm, /dev/pts and
 // /dev/mqueue of its own; /sys read-only: a new sysfs with a network namespace
 // of its own, otherwise (and where the host's /sys is read-only, as inside of
 // another container) the host's, with all that is mounted below it.
 //
-// With a read-only root (Plan.ReadOnly, or the package's root.readonly) a
-// private /tmp of at most 256 MiB, unless something is mounted there. A writable
-// root has its /tmp in the copy.
+// With Plan.Tmp a /tmp in memory, of bounded size and number of files, unless
+// something is mounted there. Else /tmp is the root's, which cannot be written
+// where the root is read-only (Plan.ReadOnly, or the package's root.readonly).
 //
 // With [NetworkHost] the host's /etc/resolv.conf and /etc/hosts, bound read-only
 // where the host has the file and the tree has none or an empty one: without
@@ -143,7 +142,7 @@
 //     of the source.
 //   - Nothing is synced: a copy does not outlive a crash of the machine, and is
 //     not meant to.
-//   - A packaged seccomp profile, cgroup and resource limits are ignored.
+//   - A packaged cgroup and its resource limits are ignored.
 //   - [Remove] cannot remove what another user's directory holds, what is
 //     immutable, and what is mounted; it removes the rest and names those.
 //   - [ScrubConfig] reaches what a file system overwrites in place, as tmpfs does.

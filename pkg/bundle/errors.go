@@ -26,9 +26,23 @@ var (
 	ErrNoRange = errors.New("no subordinate ids")
 
 	// ErrRefused: a packaged config.json asks for what a package may not
-	// have. The error's text begins with the place in the JSON.
+	// have. The error is a *Refusal, and its text begins with the place in
+	// the JSON.
 	ErrRefused = errors.New("refused")
 )
+
+// A Refusal is ErrRefused, with what somebody would have to know to mend it.
+type Refusal struct {
+	Place string // in the JSON: members and indices, such as mounts[0].source
+	Why   string
+
+	Weaker bool     // it would isolate the container less, and is left out with Plan.Override
+	Asked  []string // the capabilities, or paths to unmask, that would have to be in Plan.Given; nil: none would do
+}
+
+func (r *Refusal) Error() string { return r.Place + ": " + ErrRefused.Error() + ": " + r.Why }
+
+func (r *Refusal) Unwrap() error { return ErrRefused }
 
 // A readError is about the source and not about the copy of it: only those are
 // worth another try in a user namespace.

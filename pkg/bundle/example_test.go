@@ -29,9 +29,9 @@ func Example() {
 	seccomp, err := bundle.DefaultSeccomp()
 	check(err)
 	spec, err := bundle.Plan{
-		ID: id, Rootfs: rootfs, Bundle: packaged.Dir, Network: bundle.NetworkHost, Seccomp: seccomp, IDs: bundle.SingleID(65532, 65532),
+		ID: id, Rootfs: rootfs, Network: bundle.NetworkHost, Seccomp: seccomp, IDs: bundle.SingleID(65532, 65532), Tmp: 256 << 20,
 		Env: []string{"TOKEN=secret"},
-	}.Spec(packaged.Spec)
+	}.SpecOf(packaged)
 	check(err)
 	check(bundle.WriteConfig(dir, spec))
 	check(bundle.ScrubConfig(dir))

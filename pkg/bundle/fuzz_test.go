@@ -52,7 +52,10 @@ func testPlans() []Plan {
 	overlay.Overlay, overlay.ReadOnly, overlay.Network = testOverlay("/opt/web/rootfs"), true, NetworkNone
 	several.IDs = severalIDs()
 	inside.IDs, inside.InNamespace, inside.Overlay = severalIDs(), true, testOverlay("/opt/web/rootfs")
-	return []Plan{single, overlay, several, inside}
+	given, override := several, single
+	given.Given, given.SeccompChosen, given.Tmp = Given{[]string{"CAP_SYS_ADMIN"}, true, []string{"/proc/kcore", "/proc/sys"}}, true, 0
+	override.Override, override.Seccomp = true, nil
+	return []Plan{single, overlay, several, inside, given, override}
 }
 
 func severalIDs() IDMap {
@@ -106,7 +109,7 @@ func checkRefusal(t rapid.TB, packaged, spec *specs.Spec, err error) {
 // checkUser says again who the program is, and what it may do.
 func checkUser(t rapid.TB, plan Plan, packaged, spec *specs.Spec) {
 	t.Helper()
-	want, may := specs.User{}, 0
+	want, may := specs.User{}, len(plan.Given.Capabilities)
 	if packaged.Process != nil {
 		want.Umask = packaged.Process.User.Umask
 	}
@@ -116,7 +119,7 @@ func checkUser(t rapid.TB, plan Plan, packaged, spec *specs.Spec) {
 			want.Username = ""
 		}
 		if want.UID == 0 {
-			may = 6
+			may += 6
 		}
 	}
 	u, c := spec.Process.User, spec.Process.Capabilities
@@ -124,11 +127,14 @@ func checkUser(t rapid.TB, plan Plan, packaged, spec *specs.Spec) {
 		t.Fatalf("user %+v, want %+v", u, want)
 	}
 	for _, set := range [][]string{c.Bounding, c.Effective, c.Permitted} {
-		if len(set) != may || slices.Contains(set, "CAP_SYS_ADMIN") {
+		if len(set) != may || slices.Contains(set, "CAP_SYS_ADMIN") != slices.Contains(plan.Given.Capabilities, "CAP_SYS_ADMIN") {
 			t.Fatalf("user %+v has capabilities %v", u, set)
 		}
 	}
-	if len(c.Inheritable)+len(c.Ambient) > 0 {
+	if u.UID == 0 {
+		may = 0 // root has what is permitted, and passes nothing on
+	}
+	if len(c.Inheritable) != may || len(c.Ambient) != may {
 		t.Fatalf("inheritable or ambient capabilities: %+v", c)
 	}
 	for _, gid := range u.AdditionalGids {
@@ -158,7 +164,7 @@ func checkHardened(t rapid.TB, plan Plan, h host, spec *specs.Spec) {
 	must(t, strict.Decode(again))
 	check(cmp.Equal(spec, again, cmpopts.EquateEmpty()), "another spec once it is written")
 	p, l := spec.Process, spec.Linux
-	check(p.NoNewPrivileges && !p.Terminal && p.OOMScoreAdj == nil && p.Scheduler == nil && p.IOPriority == nil, "process")
+	check(p.NoNewPrivileges != plan.Given.NewPrivileges && !p.Terminal && p.OOMScoreAdj == nil && p.Scheduler == nil && p.IOPriority == nil, "process")
 	check(len(p.Args) > 0 && !strings.Contains(strings.Join(p.Args, ""), "\x00"), "args")
 	check(filepath.IsAbs(p.Cwd) && filepath.Clean(p.Cwd) == p.Cwd, "cwd")
 	for _, r := range p.Rlimits {
@@ -174,9 +180,9 @@ func checkHardened(t rapid.TB, plan Plan, h host, spec *specs.Spec) {
 	}
 	check(l.CgroupsPath == plan.CgroupsPath && l.Resources == nil && l.Devices == nil && l.Sysctl == nil && l.Seccomp == plan.Seccomp, "linux")
 	for _, path := range append(slices.Clone(maskedPaths), "/proc/kcore") {
-		check(slices.Contains(l.MaskedPaths, path), "masked "+path)
+		check(slices.Contains(l.MaskedPaths, path) != slices.Contains(plan.Given.Unmask, path), "masked "+path)
 	}
-	check(slices.Contains(l.ReadonlyPaths, "/proc/sys"), "read-only /proc/sys")
+	check(slices.Contains(l.ReadonlyPaths, "/proc/sys") != slices.Contains(plan.Given.Unmask, "/proc/sys"), "read-only /proc/sys")
 	checkNamespaces(check, plan, l.Namespaces)
 	checkEnv(check, plan, p.Env)
 	checkMounts(check, plan, h, spec.Mounts)
@@ -219,6 +225,7 @@ func checkMounts(check func(bool, string), plan Plan, h host, mounts []specs.Mou
 		check(len(mounts) > 0 && mounts[0].Type == "overlay" && cmp.Equal(mounts[0].Options, []string{"nosuid", "nodev", "userxattr", "volatile",
 			`lowerdir=/var/lib/o\,v\:e/lower`, `upperdir=/var/lib/o\,v\:e/upper`, `workdir=/var/lib/o\,v\:e/work`}), "overlay")
 	}
+	check(plan.Tmp == 0 || slices.ContainsFunc(mounts, func(m specs.Mount) bool { return m.Destination == "/tmp" }), "/tmp")
 	for i, m := range mounts {
 		check(m.UIDMappings == nil && m.GIDMappings == nil, "id-mapped mount")
 		if i < len(fixed) {

@@ -23,6 +23,8 @@ type Packaged struct {
 	Dir    string      // absolute, without symbolic links
 	Spec   *specs.Spec // as it is in config.json, but for sources of binds below Dir, made absolute
 	Rootfs string      // absolute, without symbolic links, below Dir
+
+	newPrivileges bool // config.json says noNewPrivileges: false, which Spec does not tell from silence
 }
 
 // Open reads the packaged bundle in bundleDir, which must be absolute.
@@ -54,23 +56,35 @@ func open(bundleDir string) (*Packaged, error) {
 		return nil, err
 	}
 	defer root.Close()
-	spec, err := readSpec(root)
-	if err != nil {
+	p := &Packaged{Dir: dir}
+	if err := p.read(root); err != nil {
 		return nil, fmt.Errorf("config.json: %w", err)
 	}
-	p := &Packaged{Dir: dir, Spec: spec}
-	if p.Rootfs, err = findRootfs(root, spec); err != nil {
+	if p.Rootfs, err = findRootfs(root, p.Spec); err != nil {
 		return nil, fmt.Errorf("config.json: root.path: %w", err)
 	}
-	return p, resolveBinds(root, spec)
+	return p, resolveBinds(root, p.Spec)
 }
 
-func readSpec(root *os.Root) (*specs.Spec, error) {
+func (p *Packaged) read(root *os.Root) error {
 	data, err := readRegular("config.json", root.Stat, root.Open)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return parseSpec(data)
+	if p.Spec, err = parseSpec(data); err != nil {
+		return err
+	}
+	p.newPrivileges = saysNewPrivileges(data)
+	return nil
+}
+
+// saysNewPrivileges reads what is JSON of a spec.
+func saysNewPrivileges(data []byte) bool {
+	var said struct {
+		Process struct{ NoNewPrivileges *bool }
+	}
+	err := json.Unmarshal(data, &said)
+	return err == nil && said.Process.NoNewPrivileges != nil && !*said.Process.NoNewPrivileges
 }
 
 // readRegular reads a file of at most maxConfig bytes.

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
@@ -11,19 +12,24 @@ import (
 const specVersion = "1.0.2"
 
 // Spec returns the runtime spec of the launch. packaged is the spec of a
-// packaged bundle, nil for a bare tree; it is not changed.
+// packaged bundle, nil for a bare tree; it is not changed. For a bundle of
+// [Open], SpecOf knows more of it.
 //
 // The spec is made anew, and of a package it takes over only: process args,
 // cwd, env, umask and rlimits, hostname, root.readonly, tmpfs mounts, read-only
 // bind mounts from below Plan.Bundle, and more masked and read-only paths.
-// What decides about isolation is gatewayd's in every case and replaced without
-// a word: the user (0:0), capabilities (none), noNewPrivileges, namespaces, id
-// mappings, cgroup, resources, seccomp, devices of /dev, the mounts of /dev,
-// /proc and /sys, the terminal, the OOM score, scheduling, annotations. What a
-// package asks for and cannot have, and would miss, is an error that is
-// ErrRefused and begins with its place in the JSON: hooks, devices, namespaces
-// joined by path, additional group ids, other mounts, sysctls, labels and the
-// like.
+// Replaced without a word is what says nothing of how well it is isolated: the
+// user (0:0), new namespaces, id mappings, cgroup and resources, the terminal,
+// the OOM score, scheduling, annotations, and the mounts of /dev, /proc and /sys.
+//
+// What a package asks for and cannot have, and would miss, is a *Refusal: hooks,
+// devices, namespaces joined by path, additional group ids, other mounts,
+// sysctls, labels and the like. So is what it says in so many words and would
+// isolate it less than the plan does, unless Plan.Override has the plan's in its
+// place: capabilities that are not in Plan.Given, a seccomp profile, lists of
+// masked or read-only paths that leave one out which every tool writes there,
+// mounts with suid or dev, the host's own /proc, all devices. What it leaves
+// unsaid is the plan's.
 //
 // With several Plan.IDs a package keeps its user, group and additional groups,
 // and all ids of its own mappings get others of the host; one that Plan.IDs does
@@ -44,7 +50,7 @@ func (p Plan) specOn(h host, packaged *specs.Spec) (*specs.Spec, error) {
 	if packaged == nil {
 		packaged = &specs.Spec{}
 	}
-	if err := refuse(packaged); err != nil {
+	if err := p.judge(packaged); err != nil {
 		return nil, fmt.Errorf("spec of %s: %w", p.ID, err)
 	}
 	spec, err := p.harden(h, packaged)
@@ -52,6 +58,33 @@ func (p Plan) specOn(h host, packaged *specs.Spec) (*specs.Spec, error) {
 		return nil, fmt.Errorf("spec of %s: %w", p.ID, err)
 	}
 	return spec, nil
+}
+
+// SpecOf is Spec for a bundle of [Open], which may bind what is its own.
+func (p Plan) SpecOf(packaged *Packaged) (*specs.Spec, error) {
+	if packaged.newPrivileges && !p.Given.NewPrivileges && !p.Override {
+		return nil, fmt.Errorf("spec of %s: %w", p.ID, weaker(refused("process.noNewPrivileges", "false is not given")))
+	}
+	p.Bundle = packaged.Dir
+	return p.Spec(packaged.Spec)
+}
+
+// judge looks for what a package may not ask for.
+func (p Plan) judge(packaged *specs.Spec) error {
+	if err := refuse(packaged); err != nil {
+		return err
+	}
+	if p.Override {
+		return nil
+	}
+	return weaker(p.refuseWeaker(packaged))
+}
+
+func weaker(err error) error {
+	if refusal := new(Refusal); errors.As(err, &refusal) {
+		refusal.Weaker = true
+	}
+	return err
 }
 
 func (p Plan) harden(h host, packaged *specs.Spec) (*specs.Spec, error) {
@@ -64,7 +97,7 @@ func (p Plan) harden(h host, packaged *specs.Spec) (*specs.Spec, error) {
 		return nil, err
 	}
 	readOnly := p.ReadOnly || packaged.Root != nil && packaged.Root.Readonly
-	mounts, err := p.mounts(h, packaged, readOnly)
+	mounts, err := p.mounts(h, packaged)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +137,4 @@ func (p Plan) hostname(packaged *specs.Spec) (string, error) {
 	return name, nil
 }
 
-func refused(place, why string) error {
-	return fmt.Errorf("%s: %w: %s", place, ErrRefused, why)
-}
+func refused(place, why string) error { return &Refusal{Place: place, Why: why} }

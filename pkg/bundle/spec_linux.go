@@ -22,11 +22,11 @@ func (p Plan) linux(packaged *specs.Linux) (*specs.Linux, error) {
 	if packaged == nil {
 		packaged = &specs.Linux{}
 	}
-	masked, err := morePaths("linux.maskedPaths", maskedPaths, packaged.MaskedPaths)
+	masked, err := p.morePaths("linux.maskedPaths", maskedPaths, packaged.MaskedPaths)
 	if err != nil {
 		return nil, err
 	}
-	readonly, err := morePaths("linux.readonlyPaths", readonlyPaths, packaged.ReadonlyPaths)
+	readonly, err := p.morePaths("linux.readonlyPaths", readonlyPaths, packaged.ReadonlyPaths)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +62,7 @@ func (p Plan) namespaces() []specs.LinuxNamespace {
 }
 
 // morePaths adds a package's own: it may close more of itself, never open.
-func morePaths(place string, ours, packaged []string) ([]string, error) {
+func (p Plan) morePaths(place string, ours, packaged []string) ([]string, error) {
 	paths := slices.Clone(ours)
 	for i, path := range packaged {
 		if !isCleanAbs(path) {
@@ -72,5 +72,5 @@ func morePaths(place string, ours, packaged []string) ([]string, error) {
 			paths = append(paths, path)
 		}
 	}
-	return paths, nil
+	return slices.DeleteFunc(paths, func(path string) bool { return slices.Contains(p.Given.Unmask, path) }), nil
 }

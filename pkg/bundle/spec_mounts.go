@@ -24,7 +24,7 @@ var fileOptions = []string{"bind", "private", "nosuid", "nodev"}
 
 // mounts are the root, if it is one, and the fixed ones first, then the package's and the plan's, parents
 // before what lies in them.
-func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount, error) {
+func (p Plan) mounts(h host, packaged *specs.Spec) ([]specs.Mount, error) {
 	laid := map[string]specs.Mount{}
 	for i, m := range packaged.Mounts {
 		place := fmt.Sprintf("mounts[%d]", i)
@@ -42,7 +42,7 @@ func (p Plan) mounts(h host, packaged *specs.Spec, readOnly bool) ([]specs.Mount
 		m.Source, m.Target = withoutSlash(m.Source), withoutSlash(m.Target)
 		laid[m.Target] = h.bind(m)
 	}
-	p.addDefaults(h, laid, readOnly)
+	p.addDefaults(h, laid)
 	mounts := slices.Concat(p.rootMount(), p.fixedMounts(h), parentsFirst(laid))
 	if p.Init != "" {
 		mounts = append(mounts, h.bind(Mount{Source: p.Init, Target: InitTarget, ReadOnly: true}))
@@ -58,11 +58,11 @@ func (p Plan) rootMount() []specs.Mount {
 	return []specs.Mount{p.Overlay.mount()}
 }
 
-// addDefaults adds what a program expects beside a read-only root, or in the
-// host's network, unless something is mounted there already.
-func (p Plan) addDefaults(h host, laid map[string]specs.Mount, readOnly bool) {
-	if readOnly && !covered(laid, "/tmp") {
-		laid["/tmp"] = tmpfs("/tmp", "nosuid", "nodev", "mode=1777", "size=256m")
+// addDefaults adds a /tmp, and what a program expects in the host's network,
+// unless something is mounted there already.
+func (p Plan) addDefaults(h host, laid map[string]specs.Mount) {
+	if p.Tmp > 0 && !covered(laid, "/tmp") {
+		laid["/tmp"] = tmpfs("/tmp", "nosuid", "nodev", "mode=1777", fmt.Sprintf("size=%d", p.Tmp), fmt.Sprintf("nr_inodes=%d", inodes(p.Tmp)))
 	}
 	if p.Network != NetworkHost {
 		return
@@ -100,9 +100,9 @@ func parentsFirst(laid map[string]specs.Mount) []specs.Mount {
 func (p Plan) fixedMounts(h host) []specs.Mount {
 	return []specs.Mount{
 		{Destination: "/proc", Type: "proc", Source: "proc", Options: []string{"nosuid", "noexec", "nodev"}},
-		tmpfs("/dev", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k"),
+		tmpfs("/dev", "nosuid", "noexec", "strictatime", "mode=755", "size=65536k", "nr_inodes=16384"),
 		{Destination: "/dev/pts", Type: "devpts", Source: "devpts", Options: []string{"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620"}},
-		tmpfs("/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k"),
+		tmpfs("/dev/shm", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k", "nr_inodes=16384"),
 		{Destination: "/dev/mqueue", Type: "mqueue", Source: "mqueue", Options: []string{"nosuid", "noexec", "nodev"}},
 		p.sys(h),
 	}
@@ -119,6 +119,10 @@ func (p Plan) sys(h host) specs.Mount {
 	}
 	return specs.Mount{Destination: "/sys", Type: "bind", Source: "/sys", Options: append(slices.Clone(treeOptions), "rnoexec", "rro")}
 }
+
+// inodes bounds how many files may lie in a tmpfs of this size: the kernel takes a
+// kilobyte for each, which its size does not count.
+func inodes(size int64) int64 { return max(size/4096, 64) }
 
 func tmpfs(target string, options ...string) specs.Mount {
 	return specs.Mount{Destination: target, Type: "tmpfs", Source: "tmpfs", Options: options}
@@ -138,12 +142,6 @@ func (h host) bind(m Mount) specs.Mount {
 // kernelDirs are filled by gatewayd alone: a mount there could uncover what is
 // masked, or cover /proc with files that lie.
 var kernelDirs = []string{"/dev", "/proc", "/sys"}
-
-// isFixed reports whether gatewayd mounts something at target in any case: what
-// a package says about it is passed over.
-func isFixed(target string) bool {
-	return slices.Contains([]string{"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue", "/sys", "/sys/fs/cgroup"}, target)
-}
 
 func checkTarget(target string) error {
 	if !isCleanAbs(target) {

@@ -1,6 +1,7 @@
 package bundle
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -45,13 +46,24 @@ type Plan struct {
 	// in the namespaces that it makes itself.
 	InNamespace bool
 
+	// Given is what of the isolation is given back. Override has the plan's in
+	// the place of what a package says and is weaker: else that is refused.
+	Given    Given
+	Override bool
+
 	CgroupsPath string              // of the launch's leaf, absolute as below /sys/fs/cgroup; empty: the runtime's choice
 	Network     string              // NetworkHost or NetworkNone
 	ReadOnly    bool                // the root file system; true also if the package says so
+	Tmp         int64               // bytes of a tmpfs at /tmp, unless something is mounted there; 0: the root's own /tmp
+	Limits      []specs.POSIXRlimit // in the place of the package's; not above our own hard limits
 	Seccomp     *specs.LinuxSeccomp // nil: unconfined
 	Hooks       []specs.Hook        // createContainer hooks of gatewayd's own
 	Init        string              // host path of a static binary to be PID 1 as "init -- args…"; empty: the program is PID 1
 	Hostname    string              // empty: the packaged one, or ID
+
+	// SeccompChosen says that somebody has decided on Seccomp, knowing that the
+	// package may have a profile.
+	SeccompChosen bool
 }
 
 // A Mount is a directory or file of the host, bound into the container.
@@ -75,7 +87,7 @@ func (p Plan) check() error {
 	case p.Bundle != "" && !isCleanAbs(p.Bundle):
 		return fmt.Errorf("bundle %q: not a clean absolute path", p.Bundle)
 	}
-	if err := checkIDs(p.IDs); err != nil {
+	if err := errors.Join(checkIDs(p.IDs), p.Given.check(), checkLimits(p.Limits)); err != nil {
 		return err
 	}
 	if p.Overlay != nil {
@@ -89,6 +101,15 @@ func (p Plan) check() error {
 		}
 		if err := checkTarget(withoutSlash(m.Target)); err != nil {
 			return fmt.Errorf("mount target %q: %w", m.Target, err)
+		}
+	}
+	return nil
+}
+
+func checkLimits(limits []specs.POSIXRlimit) error {
+	for _, r := range limits {
+		if _, ok := resources[r.Type]; !ok || r.Soft > r.Hard {
+			return fmt.Errorf("limit %q: no such limit, or soft %d above hard %d", r.Type, r.Soft, r.Hard)
 		}
 	}
 	return nil

@@ -41,14 +41,14 @@ func (p Plan) process(h host, packaged *specs.Process) (*specs.Process, error) {
 	if err != nil {
 		return nil, err
 	}
-	rlimits, err := rlimitsWithin(h, packaged.Rlimits)
+	rlimits, err := p.rlimits(h, packaged.Rlimits)
 	if err != nil {
 		return nil, err
 	}
 	return &specs.Process{
 		User: user, Args: args, Cwd: cwd, Env: env, Rlimits: rlimits,
 		Capabilities:    p.capabilities(user),
-		NoNewPrivileges: true,
+		NoNewPrivileges: !p.Given.NewPrivileges,
 	}, nil
 }
 
@@ -132,6 +132,21 @@ var resources = map[string]int{
 	"RLIMIT_NOFILE": unix.RLIMIT_NOFILE, "RLIMIT_NPROC": unix.RLIMIT_NPROC, "RLIMIT_RSS": unix.RLIMIT_RSS,
 	"RLIMIT_RTPRIO": unix.RLIMIT_RTPRIO, "RLIMIT_RTTIME": unix.RLIMIT_RTTIME,
 	"RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING, "RLIMIT_STACK": unix.RLIMIT_STACK,
+}
+
+// rlimits are the plan's, and those of the package that the plan says nothing of.
+func (p Plan) rlimits(h host, packaged []specs.POSIXRlimit) ([]specs.POSIXRlimit, error) {
+	rlimits, err := rlimitsWithin(h, packaged)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range p.Limits {
+		if hard := h.hardLimit(resources[r.Type]); r.Hard > hard {
+			return nil, fmt.Errorf("limit %s: %d is above the hard limit of this process, %d", r.Type, r.Hard, hard)
+		}
+		rlimits = append(slices.DeleteFunc(rlimits, func(other specs.POSIXRlimit) bool { return other.Type == r.Type }), r)
+	}
+	return rlimits, nil
 }
 
 // rlimitsWithin lowers what a package asks for to the hard limits of this

@@ -27,6 +27,7 @@ func TestRuntimesTakeTheSpec(t *testing.T) {
 			path := testenv.Runtime(t, runtime)
 			t.Run("host network", func(t *testing.T) { runHostNetwork(t, path) })
 			t.Run("no network", func(t *testing.T) { runNoNetwork(t, path) })
+			t.Run("given back", func(t *testing.T) { runGiven(t, path) })
 		})
 	}
 }
@@ -49,7 +50,7 @@ func runHostNetwork(t *testing.T, runtime string) {
 
 func runNoNetwork(t *testing.T, runtime string) {
 	c := newContainer(t, runtime)
-	c.plan.Network, c.plan.ReadOnly, c.plan.Init = NetworkNone, true, filepath.Join(c.dir, "init")
+	c.plan.Network, c.plan.ReadOnly, c.plan.Tmp, c.plan.Init = NetworkNone, true, 1<<20, filepath.Join(c.dir, "init")
 	must(t, os.WriteFile(c.plan.Init, []byte("#!/bin/sh\n[ \"$1 $2\" = 'init --' ] && shift 2 && exec \"$@\"\n"), 0o755))
 	report, status := c.run(&specs.Spec{
 		Process:  &specs.Process{User: specs.User{UID: 1000, GID: 1001}, Cwd: "/home", Rlimits: []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Hard: 1 << 60, Soft: 777}}},
@@ -62,6 +63,37 @@ func runNoNetwork(t *testing.T, runtime string) {
 	wantMapping(t, status, 0, int(c.plan.IDs.UIDs[0].Host))
 	if !strings.Contains(status["limits"], "Max core file size        777 ") {
 		t.Errorf("limits %s", status["limits"])
+	}
+}
+
+// What a plan gives back the program has, and no more.
+func runGiven(t *testing.T, runtime string) {
+	c := newContainer(t, runtime)
+	c.plan.Network, c.plan.Tmp = NetworkNone, 1<<20
+	c.plan.Given = Given{[]string{"CAP_NET_BIND_SERVICE", "CAP_SYS_CHROOT"}, true, []string{"/proc/interrupts", "/proc/sys"}}
+	processes := uint64(7)
+	if filepath.Base(runtime) == "crun" && os.Getuid() != 0 {
+		processes = 3000 // crun 1.8 is under the limit itself, beside all else that the user runs
+	}
+	c.plan.Limits = []specs.POSIXRlimit{{Type: "RLIMIT_NPROC", Hard: processes, Soft: processes}, {Type: "RLIMIT_NOFILE", Hard: 99, Soft: 99}}
+	report, status := c.run(nil)
+	wantLines(t, report, "read /proc/interrupts: true", "write /tmp/written: true")
+	const bindAndChroot = "0000000000040400"
+	for set, want := range map[string]string{
+		"CapInh": "0000000000000000", "CapPrm": bindAndChroot, "CapEff": bindAndChroot, "CapBnd": bindAndChroot, "CapAmb": "0000000000000000",
+		"NoNewPrivs": "0", "Seccomp": "2",
+	} {
+		if status[set] != want {
+			t.Errorf("%s %q, want %q", set, status[set], want)
+		}
+	}
+	for _, limit := range []string{fmt.Sprintf("Max processes %d %[1]d processes", processes), "Max open files 99 99 files"} {
+		if !strings.Contains(strings.Join(strings.Fields(status["limits"]), " "), limit) {
+			t.Errorf("no %q in\n%s", limit, status["limits"])
+		}
+	}
+	if strings.Contains(status["mountinfo"], " /proc/sys ro") || !strings.Contains(status["mountinfo"], " /proc/bus ro") {
+		t.Errorf("mounts\n%s", status["mountinfo"])
 	}
 }
 
@@ -226,7 +258,7 @@ func procStatus(t *testing.T, pid string) map[string]string {
 		name, value, _ := strings.Cut(line, ":")
 		status[name] = strings.TrimSpace(value)
 	}
-	for _, name := range []string{"uid_map", "limits"} {
+	for _, name := range []string{"uid_map", "limits", "mountinfo"} {
 		data, err := os.ReadFile(filepath.Join("/proc", pid, name))
 		must(t, err)
 		status[name] = string(data)

@@ -18,8 +18,11 @@ import (
 // program of today needs, and a runtime takes 16 ms more of each create to
 // generate the filter for three ABIs than for one (youki 0.7.0, libseccomp
 // 2.5.4). 32-bit programs need a profile of their own.
-func DefaultSeccomp() (*specs.LinuxSeccomp, error) {
-	profile, err := seccomp.GetDefaultProfile(noCapabilities())
+//
+// Some capabilities let in the system calls that they are for, CAP_SYS_CHROOT
+// chroot(2): given are those of Plan.Given.
+func DefaultSeccomp(given ...string) (*specs.LinuxSeccomp, error) {
+	profile, err := seccomp.GetDefaultProfile(with(given))
 	if err != nil {
 		return nil, fmt.Errorf("make default seccomp profile: %w", err)
 	}
@@ -31,21 +34,21 @@ func DefaultSeccomp() (*specs.LinuxSeccomp, error) {
 
 // LoadSeccomp reads a profile in moby's format, of which the runtime
 // specification's is a part. One without a default action is an error: it would
-// let everything through.
-func LoadSeccomp(path string) (*specs.LinuxSeccomp, error) {
-	profile, err := loadSeccomp(path)
+// let everything through. given is that of DefaultSeccomp.
+func LoadSeccomp(path string, given ...string) (*specs.LinuxSeccomp, error) {
+	profile, err := loadSeccomp(path, given)
 	if err != nil {
 		return nil, fmt.Errorf("load seccomp profile %s: %w", path, err)
 	}
 	return profile, nil
 }
 
-func loadSeccomp(path string) (*specs.LinuxSeccomp, error) {
+func loadSeccomp(path string, given []string) (*specs.LinuxSeccomp, error) {
 	data, err := readRegular(path, os.Stat, os.Open)
 	if err != nil {
 		return nil, err
 	}
-	profile, err := seccomp.LoadProfile(string(data), noCapabilities())
+	profile, err := seccomp.LoadProfile(string(data), with(given))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +58,7 @@ func loadSeccomp(path string) (*specs.LinuxSeccomp, error) {
 	return profile, nil
 }
 
-// noCapabilities is what the profile's conditions are judged by.
-func noCapabilities() *specs.Spec {
-	return &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{}}}
+// with is what the profile's conditions are judged by.
+func with(capabilities []string) *specs.Spec {
+	return &specs.Spec{Process: &specs.Process{Capabilities: &specs.LinuxCapabilities{Bounding: capabilities}}}
 }

@@ -31,7 +31,7 @@ func testHost(t testing.TB) host {
 // testPlan is one that leaves the package all it may have.
 func testPlan(rootfs string) Plan {
 	return Plan{
-		ID: "web-1-abc", Rootfs: rootfs, IDs: SingleID(1001, 1002), Network: NetworkHost, Bundle: "/opt/web",
+		ID: "web-1-abc", Rootfs: rootfs, IDs: SingleID(1001, 1002), Network: NetworkHost, Bundle: "/opt/web", Tmp: 1 << 20,
 		Seccomp: &specs.LinuxSeccomp{DefaultAction: specs.ActErrno}, CgroupsPath: "/user.slice/web-1-abc",
 	}
 }
@@ -52,16 +52,23 @@ func TestSpecIsGolden(t *testing.T) {
 		change   func(*Plan)
 	}{
 		"bare":    {"", bare},
-		"runc":    {"runc", func(*Plan) {}},
-		"crun":    {"crun", func(*Plan) {}},
-		"youki":   {"youki", func(*Plan) {}},
-		"rich":    {"rich", func(*Plan) {}},
+		"runc":    {"runc", func(p *Plan) { p.Override = true }},
+		"crun":    {"crun", func(p *Plan) { p.Override = true }},
+		"youki":   {"youki", func(p *Plan) { p.Given.Capabilities = []string{"CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_AUDIT_WRITE"} }},
+		"rich":    {"rich", func(p *Plan) { p.Override = true }},
 		"none":    {"", func(p *Plan) { bare(p); p.Network, p.ReadOnly, p.CgroupsPath, p.Seccomp = NetworkNone, true, "", nil }},
-		"several": {"nginx", func(p *Plan) { p.IDs = severalIDs() }},
+		"several": {"nginx", func(p *Plan) { p.Override, p.IDs = true, severalIDs() }},
 		"overlay": {"nginx", func(p *Plan) {
 			p.IDs, p.InNamespace, p.Rootfs, p.Overlay = severalIDs(), true, "", testOverlay("/opt/web/rootfs")
+			p.Given.Capabilities = []string{"CAP_NET_BIND_SERVICE", "CAP_SYS_ADMIN"}
+		}},
+		"given": {"other", func(p *Plan) {
+			p.IDs, p.Tmp, p.SeccompChosen = severalIDs(), 0, true
+			p.Given = Given{[]string{"CAP_SYS_PTRACE"}, true, []string{"/proc/kcore", "/proc/timer_list", "/proc/sys"}}
+			p.Limits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 4096, Soft: 4096}, {Type: "RLIMIT_NPROC", Hard: 64, Soft: 64}}
 		}},
 		"laid over": {"rich", func(p *Plan) {
+			p.Override = true
 			p.Args, p.Cwd, p.Hostname, p.Init = []string{"/bin/other", "-x"}, "/srv", "other", "/usr/bin/gatewayd-file"
 			p.Env = []string{"COLOUR=red", "LISTEN_FDS=1", "NEW=1"}
 			p.Mounts = []Mount{{Source: "/home/me/data", Target: "/data/"}, {Source: "/home/me/file", Target: "/etc/resolv.conf", ReadOnly: true}}
@@ -131,7 +138,7 @@ func TestSpecRefuses(t *testing.T) {
 		`"linux": {"timeOffsets": {"boottime": {"secs": 1}}}`:                                                             "linux.timeOffsets",
 		`"linux": {"rootfsPropagation": "shared"}`:                                                                        "linux.rootfsPropagation",
 		`"linux": {"namespaces": [{"type": "pid"}, {"type": "network", "path": "/proc/1/ns/net"}]}`:                       "linux.namespaces[1].path",
-		`"linux": {"maskedPaths": ["../x"]}`:                                                                              "linux.maskedPaths[0]",
+		`"linux": {"maskedPaths": ["` + strings.Join(usuallyMasked, `", "`) + `", "../x"]}`:                               "linux.maskedPaths[7]",
 		`"mounts": [{"destination": "/home", "type": "bind", "source": "/home", "options": ["bind"]}]`:                    "mounts[0].source",
 		`"mounts": [{"destination": "/home", "source": "/home", "options": ["rbind", "ro"]}]`:                             "mounts[0].source",
 		`"mounts": [{"destination": "/home", "type": "tmpfs", "source": "/home", "options": ["rbind"]}]`:                  "mounts[0].source",
@@ -153,10 +160,116 @@ func TestSpecRefuses(t *testing.T) {
 			packaged, err := parseSpec([]byte(text))
 			must(t, err)
 			_, err = testPlan("/rootfs").Spec(packaged)
-			if !errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), ": "+place+": refused: ") {
+			refusal := new(Refusal)
+			if !errors.Is(err, ErrRefused) || !errors.As(err, &refusal) || refusal.Place != place || !strings.Contains(err.Error(), ": "+place+": refused: ") {
 				t.Errorf("error %v, want one about %s", err, place)
 			}
 		})
+	}
+}
+
+// What a package says and is weaker than the plan is refused, given by the plan,
+// or replaced where somebody says so.
+func TestWeakerThanThePlan(t *testing.T) {
+	masked, _ := json.Marshal(usuallyMasked)
+	readonly, _ := json.Marshal(readonlyPaths)
+	for asked, c := range map[string]struct {
+		place string
+		give  func(*Plan) // nil: by Override alone
+	}{
+		`"process": {"args": ["a"], "capabilities": {"bounding": ["CAP_KILL"]}}`:                            {"process.capabilities.bounding[0]", func(p *Plan) { p.Given.Capabilities = []string{"CAP_KILL"} }},
+		`"process": {"args": ["a"], "capabilities": {"ambient": ["CAP_CHOWN", "CAP_SYS_ADMIN"]}}`:           {"process.capabilities.ambient[0]", func(p *Plan) { p.Given.Capabilities = []string{"CAP_SYS_ADMIN", "CAP_CHOWN"} }},
+		`"process": {"args": ["a"], "capabilities": {"permitted": ["nonsense"]}}`:                           {"process.capabilities.permitted[0]", nil},
+		`"linux": {"seccomp": {"defaultAction": "SCMP_ACT_ALLOW"}}`:                                         {"linux.seccomp", func(p *Plan) { p.SeccompChosen = true }},
+		`"linux": {"maskedPaths": []}`:                                                                      {"linux.maskedPaths", func(p *Plan) { p.Given.Unmask = usuallyMasked }},
+		`"linux": {"maskedPaths": ` + strings.Replace(string(masked), `"/proc/kcore",`, "", 1) + `}`:        {"linux.maskedPaths", func(p *Plan) { p.Given.Unmask = []string{"/proc/kcore"} }},
+		`"linux": {"readonlyPaths": ` + strings.Replace(string(readonly), `"/proc/sys",`, "", 1) + `}`:      {"linux.readonlyPaths", func(p *Plan) { p.Given.Unmask = []string{"/proc/sys"} }},
+		`"linux": {"resources": {"devices": [{"allow": false}, {"allow": true, "access": "rwm"}]}}`:         {"linux.resources.devices[1]", nil},
+		`"linux": {"resources": {"devices": [{"allow": true, "type": "c", "major": -1, "minor": -1}]}}`:     {"linux.resources.devices[0]", nil},
+		`"mounts": [{"destination": "/proc", "type": "bind", "source": "/proc", "options": ["rbind"]}]`:     {"mounts[0].source", nil},
+		`"mounts": [{"destination": "/proc/", "type": "none", "source": "/proc", "options": ["bind"]}]`:     {"mounts[0].source", nil},
+		`"mounts": [{"destination": "/dev", "type": "devtmpfs", "source": "dev"}]`:                          {"mounts[0].type", nil},
+		`"mounts": [{"destination": "/dev/shm", "type": "bind", "source": "/dev/shm"}]`:                     {"mounts[0].source", nil},
+		`"mounts": [{"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "rw"]}]`: {"mounts[0].source", nil},
+		`"mounts": [{"destination": "/sys", "type": "bind", "source": "/", "options": ["rbind", "ro"]}]`:    {"mounts[0].source", nil},
+		`"mounts": [{"destination": "/x", "type": "tmpfs", "options": ["size=1m", "suid"]}]`:                {"mounts[0].options[1]", nil},
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "/opt/web/x", "options": ["dev"]}]`:     {"mounts[0].options[0]", nil},
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "/opt/web/x", "options": ["rw"]}]`:      {"mounts[0].options[0]", nil},
+		// What every tool writes is not weaker, though our own lists are longer.
+		`"linux": {"maskedPaths": ` + string(masked) + `, "readonlyPaths": ` + string(readonly) + `}`:          {"", nil},
+		`"mounts": [{"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "ro"]}]`:    {"", nil},
+		`"linux": {"resources": {"devices": [{"allow": true, "type": "c", "access": "m"}]}}`:                   {"", nil},
+		`"process": {"args": ["a"], "capabilities": {}}, "linux": {"namespaces": []}`:                          {"", nil},
+		`"mounts": [{"destination": "/sys/fs/cgroup", "type": "cgroup2", "source": "cgroup"}]`:                 {"", nil},
+		`"mounts": [{"destination": "/x", "type": "bind", "source": "/opt/web/x", "options": ["bind", "ro"]}]`: {"", nil},
+	} {
+		t.Run(asked, func(t *testing.T) {
+			packaged, err := parseSpec([]byte(`{"process": {"args": ["a"]}, ` + asked + `}`))
+			must(t, err)
+			for name, change := range map[string]func(*Plan){"": func(*Plan) {}, "given": c.give, "override": func(p *Plan) { p.Override = true }} {
+				if change == nil {
+					continue
+				}
+				plan, place := testPlan("/rootfs"), ""
+				change(&plan)
+				if name == "" {
+					place = c.place
+				}
+				spec, err := plan.Spec(packaged)
+				refusal := new(Refusal)
+				if errors.As(err, &refusal); refusal.Place != place || (place == "") != (err == nil) {
+					t.Errorf("%q: refused for %q, want %q: %v", name, refusal.Place, place, err)
+				}
+				if err == nil {
+					checkHardened(t, plan, thisHost(), spec)
+					checkUser(t, plan, packaged, spec)
+				}
+			}
+		})
+	}
+}
+
+// specs.Spec does not tell what says no from what says nothing.
+func TestPackageThatWantsNewPrivileges(t *testing.T) {
+	for said, wants := range map[string]bool{`"noNewPrivileges": false`: true, `"noNewPrivileges": true`: false, `"cwd": "/"`: false} {
+		packaged, err := Open(pack(t, `{"root": {"path": "rootfs"}, "process": {"args": ["a"], `+said+`}}`))
+		must(t, err)
+		plan := testPlan("/rootfs")
+		_, err = plan.SpecOf(packaged)
+		refusal := new(Refusal)
+		if errors.As(err, &refusal); (refusal.Place == "process.noNewPrivileges") != wants || (err != nil) != wants {
+			t.Errorf("%s: %v", said, err)
+		}
+		plan.Override = true
+		spec, err := plan.SpecOf(packaged)
+		must(t, err)
+		if !spec.Process.NoNewPrivileges {
+			t.Errorf("%s: given by an override", said)
+		}
+		plan.Given.NewPrivileges, plan.Override = true, false
+		spec, err = plan.SpecOf(packaged)
+		must(t, err)
+		if spec.Process.NoNewPrivileges {
+			t.Errorf("%s: not given", said)
+		}
+	}
+}
+
+// Limits are promises: one that cannot be kept is an error, which is not the
+// package's.
+func TestLimits(t *testing.T) {
+	h, plan := testHost(t), testPlan("/rootfs")
+	plan.Override = true
+	plan.Args, plan.Limits = []string{"/bin/web"}, []specs.POSIXRlimit{{Type: "RLIMIT_NPROC", Hard: 4097, Soft: 1}}
+	if _, err := plan.specOn(h, nil); err == nil || errors.Is(err, ErrRefused) || !strings.Contains(err.Error(), "RLIMIT_NPROC: 4097 is above the hard limit of this process, 4096") {
+		t.Errorf("above the hard limit: %v", err)
+	}
+	plan.Limits[0].Hard = 4096
+	spec, err := plan.specOn(h, packagedSpec(t, "other"))
+	must(t, err)
+	want := []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Hard: 1024, Soft: 1024}, {Type: "RLIMIT_NPROC", Hard: 4096, Soft: 1}}
+	if !cmp.Equal(spec.Process.Rlimits, want) {
+		t.Errorf("limits %+v", spec.Process.Rlimits)
 	}
 }
 
@@ -244,6 +357,10 @@ func TestSpecOfAWrongPlan(t *testing.T) {
 		"no name":          func(p *Plan) { p.Env = []string{"secret-value"} },
 		"relative init":    func(p *Plan) { p.Init = "gatewayd" },
 		"relative package": func(p *Plan) { p.Bundle = "." },
+		"no capability":    func(p *Plan) { p.Given.Capabilities = []string{"KILL"} },
+		"nothing masked":   func(p *Plan) { p.Given.Unmask = []string{"/etc"} },
+		"no limit":         func(p *Plan) { p.Limits = []specs.POSIXRlimit{{Type: "nproc"}} },
+		"soft above hard":  func(p *Plan) { p.Limits = []specs.POSIXRlimit{{Type: "RLIMIT_CORE", Soft: 1}} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := testPlan("/rootfs")

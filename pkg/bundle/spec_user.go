@@ -2,7 +2,6 @@ package bundle
 
 import (
 	"fmt"
-	"slices"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 )
@@ -40,19 +39,4 @@ func (p Plan) checkUser(u specs.User) error {
 		}
 	}
 	return nil
-}
-
-// becomeAnother are the capabilities that a server needs to prepare its files as
-// root, become its own user, and end its workers. They hold in the container's
-// user namespace, so over its own ids only, and are gone once it has changed.
-var becomeAnother = []string{"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETGID", "CAP_SETUID"}
-
-// capabilities are none but for the root of a container with other users. They
-// are always present: left out, runtimes drop nothing at all.
-func (p Plan) capabilities(user specs.User) *specs.LinuxCapabilities {
-	if p.IDs.Single() || user.UID != 0 {
-		return &specs.LinuxCapabilities{}
-	}
-	all := slices.Clone(becomeAnother)
-	return &specs.LinuxCapabilities{Bounding: all, Effective: all, Permitted: all}
 }

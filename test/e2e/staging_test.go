@@ -145,6 +145,7 @@ func TestPackagedBundle(t *testing.T) {
 bundle = "$DIR/bundle"
 env.static = { LOG = "configured" }
 ready.probe = "http://127.0.0.1:$PORT/"
+isolation.override = true
 `)
 	i.mustStart()
 	env := i.mustAsk("PORT", "/env")
