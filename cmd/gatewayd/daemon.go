@@ -83,13 +83,14 @@ func runDaemon(o daemonOptions) error {
 		return err
 	}
 	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), redact: &redact.Set{}, reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
+	d.notifier.Secrets = d.redact
 	c, err := d.configuration()
 	if err != nil {
 		return err
 	}
 	d.openLog(c.LogLevel)
 	defer d.closeLog()
-	return d.run(c)
+	return d.redact.Error(d.run(c)) // it goes to stderr and into STATUS=
 }
 
 // configuration is what the file says, or what was handed over: a fault that was
@@ -209,7 +210,7 @@ func (d *daemon) serve(c *config.Config) error {
 	d.write()
 	// Not before all gateways are there: a reload would add them, too.
 	answered := make(chan error, 1)
-	go func() { answered <- control.Serve(ctx, d.listener, d) }()
+	go func() { answered <- control.Serve(ctx, d.listener, d, d.redact) }()
 	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
 	err := errors.Join(d.watch(c), d.shutdown())
 	d.confirming.Wait() // it ends with the signal, and takes its container away

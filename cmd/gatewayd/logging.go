@@ -57,6 +57,7 @@ func (d *daemon) closeLog() {
 
 // observe logs what the supervisor does. It is called by the gateways' loops.
 func (d *daemon) observe(e supervisor.Event) {
+	e.Cause = d.redact.Error(e.Cause) // it goes into the history, too
 	info := d.gateways.info(e.Gateway, e.Launch)
 	d.note(e, info)
 	of := append(subject(e, info.ID), staged(info)...)

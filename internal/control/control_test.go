@@ -77,7 +77,7 @@ func serving(t *testing.T, d Daemon, lim limits, allowed func(uint32) bool) (pat
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, l, d, lim, allowed) }()
+	go func() { done <- serve(ctx, l, d, nil, lim, allowed) }()
 	t.Cleanup(cancel)
 	return path, func() error { cancel(); return <-done }
 }
@@ -255,7 +255,7 @@ func TestServeSaysWhyItEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.Close()
-	if err := Serve(t.Context(), l, newFake()); !errors.Is(err, net.ErrClosed) {
+	if err := Serve(t.Context(), l, newFake(), nil); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("on a closed listener: %v", err)
 	}
 }

@@ -8,7 +8,7 @@
 // other error as one with CodeFailed.
 //
 //	l, err := control.Listen(filepath.Join(dir, "control.sock")) // the caller holds the lock of dir
-//	err = control.Serve(ctx, l, daemon)
+//	err = control.Serve(ctx, l, daemon, secrets)
 //
 // # The other side
 //

@@ -71,7 +71,7 @@ func reexecuting(t *testing.T, refusal error) *Client {
 	d := &images{refusal: refusal, cut: func() { (*l.last.Load()).Close() }}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- serve(ctx, l, d, defaultLimits(), ourselvesOrRoot) }()
+	go func() { done <- serve(ctx, l, d, nil, defaultLimits(), ourselvesOrRoot) }()
 	t.Cleanup(func() { cancel(); <-done })
 	return Dial(path)
 }

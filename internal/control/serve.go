@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/step"
 )
 
@@ -58,16 +59,16 @@ func defaultLimits() limits {
 		receive: 5 * time.Second, send: 10 * time.Second, idle: 30 * time.Second, goodbye: time.Second}
 }
 
-// Serve answers on l until ctx ends, which also ends the contexts of all calls
+// Serve answers on l, without the values of secrets, until ctx ends, which also ends the contexts of all calls
 // in progress; then it closes l and returns nil. It returns early, with the
 // error, when l fails.
-func Serve(ctx context.Context, l net.Listener, d Daemon) error {
-	return serve(ctx, l, d, defaultLimits(), ourselvesOrRoot)
+func Serve(ctx context.Context, l net.Listener, d Daemon, secrets *redact.Set) error {
+	return serve(ctx, l, d, secrets, defaultLimits(), ourselvesOrRoot)
 }
 
-func serve(ctx context.Context, l net.Listener, d Daemon, lim limits, allowed func(uint32) bool) error {
+func serve(ctx context.Context, l net.Listener, d Daemon, secrets *redact.Set, lim limits, allowed func(uint32) bool) error {
 	srv := &http.Server{
-		Handler:           routes(d, lim),
+		Handler:           redacting(routes(d, lim), secrets),
 		ReadHeaderTimeout: lim.receive,
 		IdleTimeout:       lim.idle,
 		MaxHeaderBytes:    lim.header,

@@ -10,6 +10,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/step"
 )
 
@@ -17,22 +18,23 @@ import (
 // `systemctl status` shows one line.
 const maxStatus = 1024
 
-// Notifier tells the service manager how we are. The zero Notifier works. It
+// Notifier tells the service manager how we are, without the values of Secrets.
+// The zero Notifier works. It
 // does nothing where NOTIFY_SOCKET is not set. Its methods may block while the
 // manager is hung, so they are not for the loop of a gateway.
-type Notifier struct{}
+type Notifier struct{ Secrets *redact.Set }
 
 // Ready says that the start, or a reload, is finished.
 func (n Notifier) Ready(status string) error {
-	return n.send(daemon.SdNotifyReady, statusLine(status))
+	return n.send(daemon.SdNotifyReady, n.statusLine(status))
 }
 
 // Status replaces the words that `systemctl status` shows.
-func (n Notifier) Status(status string) error { return n.send(statusLine(status)) }
+func (n Notifier) Status(status string) error { return n.send(n.statusLine(status)) }
 
 // Stopping says that the end has begun.
 func (n Notifier) Stopping(status string) error {
-	return n.send(daemon.SdNotifyStopping, statusLine(status))
+	return n.send(daemon.SdNotifyStopping, n.statusLine(status))
 }
 
 // Reloading says that the configuration is read again; Ready ends it. The time
@@ -43,7 +45,7 @@ func (n Notifier) Reloading(status string) error {
 		return fmt.Errorf("read clock: %w", err)
 	}
 	usec := fmt.Sprintf("MONOTONIC_USEC=%d", now.Nano()/int64(time.Microsecond))
-	return n.send(daemon.SdNotifyReloading, usec, statusLine(status))
+	return n.send(daemon.SdNotifyReloading, usec, n.statusLine(status))
 }
 
 // Extend asks for d more, from now on, for the start, reload or stop that is
@@ -99,7 +101,9 @@ func alive(ctx context.Context, limit time.Duration, answers func(context.Contex
 
 // statusLine makes the STATUS= of one line: a newline in it would begin a
 // variable of its own, and the text holds words of gateways.
-func statusLine(text string) string { return "STATUS=" + oneLine(text, maxStatus) }
+func (n Notifier) statusLine(text string) string {
+	return "STATUS=" + oneLine(n.Secrets.String(text), maxStatus)
+}
 
 // oneLine replaces what is not printable, and cuts text to limit bytes between
 // two characters.

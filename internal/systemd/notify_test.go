@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // manager is a fake service manager.
@@ -130,4 +132,26 @@ func TestKeepAlive(t *testing.T) {
 
 func TestKeepAliveWithoutWatchdog(t *testing.T) {
 	Notifier{}.KeepAlive(t.Context(), 0, func(context.Context) error { t.Error("asked"); return nil })
+}
+
+// A secret is not in what systemctl shows, neither whole nor cut off with the rest.
+func TestStatusIsRedacted(t *testing.T) {
+	conn := manager(t)
+	secrets := &redact.Set{}
+	secrets.Add("token", []byte("canary\nof two lines"))
+	n := Notifier{Secrets: secrets}
+	long := strings.Repeat("x", maxStatus-10)
+	for text, want := range map[string]string{
+		"web: canary\nof two lines!":  "STATUS=web: [redacted token]!",
+		long + "canary\nof two lines": "STATUS=" + long + "[redact…",
+	} {
+		for _, send := range []func(string) error{n.Ready, n.Status, n.Stopping, n.Reloading} {
+			if err := send(text); err != nil {
+				t.Fatal(err)
+			}
+			if got := hear(t, conn); !strings.HasSuffix(got, want) {
+				t.Errorf("got %q, want %q", got, want)
+			}
+		}
+	}
 }
