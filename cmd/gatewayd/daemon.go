@@ -84,6 +84,9 @@ func runDaemon(o daemonOptions) error {
 	}
 	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), redact: &redact.Set{}, reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
 	d.notifier.Secrets = d.redact
+	if taking != nil {
+		taking.hide(d.redact)
+	}
 	c, err := d.configuration()
 	if err != nil {
 		return err

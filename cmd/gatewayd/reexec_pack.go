@@ -49,6 +49,7 @@ func (d *daemon) packAll(ctx context.Context, held *holds) (*handover.Sealed, er
 	if err := d.packGateways(ctx, h, states, parcel, held); err != nil {
 		return nil, err
 	}
+	h.Secrets = d.redact.Values() // with all that the launches have
 	if err := d.packRuntime(ctx, h, parcel, held); err != nil {
 		return nil, err
 	}

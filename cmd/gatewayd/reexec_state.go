@@ -8,6 +8,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/handover"
 	"github.com/gatewayd/gatewayd/internal/launch"
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -24,6 +25,7 @@ type handed struct {
 	Unswept  []string            `json:"unswept,omitempty"`
 	Longest  time.Duration       `json:"longest"` // stop timeout
 	Gateways []handedGateway     `json:"gateways"`
+	Secrets  []redact.Value      `json:"secrets,omitempty"` // not to be shown by any image
 }
 
 type handedRuntime struct {

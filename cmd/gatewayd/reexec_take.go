@@ -16,6 +16,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/handover"
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/revisions"
 	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/internal/systemd"
@@ -42,6 +43,13 @@ func takeOver(o daemonOptions) (*taking, error) {
 		err = fmt.Errorf("take over: the state is that of %s, not of %s", h.Name, o.name)
 	}
 	return &taking{t, h}, err
+}
+
+// hide comes first: what is said from here on must not show a secret.
+func (t *taking) hide(secrets *redact.Set) {
+	for _, v := range t.Secrets {
+		secrets.Add(v.Name, v.Text)
+	}
 }
 
 // regain takes hold of everything that the earlier image had, in place of open.

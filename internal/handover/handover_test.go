@@ -197,7 +197,7 @@ func TestUnsealed(t *testing.T) {
 	}
 	memory := os.NewFile(uintptr(fd), "state")
 	defer func() { _ = memory.Close() }()
-	_, _ = memory.WriteString(`{"version":1,"program":"","pid":1,"at":"2026-01-01T00:00:00Z","files":{},"state":{}}`)
+	_, _ = memory.WriteString(`{"version":2,"program":"","pid":1,"at":"2026-01-01T00:00:00Z","files":{},"state":{}}`)
 	if _, err := Read(memory); err == nil || !strings.Contains(err.Error(), "sealed") {
 		t.Errorf("an open memory file: %v", err)
 	}
@@ -228,15 +228,15 @@ func TestParcelOfAnother(t *testing.T) {
 func TestFaultyParcels(t *testing.T) {
 	const rest = `,"program":"","pid":1,"at":"2026-01-01T00:00:00Z"`
 	for name, c := range map[string]struct{ text, want string }{
-		"newer":     {`{"version":2,"whatever":[]}`, "version 2"},
+		"newer":     {`{"version":3,"whatever":[]}`, "version 3"},
 		"older":     {`{"version":0}`, "version 0"},
-		"truncated": {`{"version":1` + rest, "read state"},
+		"truncated": {`{"version":2` + rest, "read state"},
 		"empty":     {``, "read state"},
-		"more":      {`{"version":1` + rest + `,"files":{},"state":{}} {}`, "invalid"},
-		"unknown":   {`{"version":1` + rest + `,"files":{},"state":{},"x":1}`, "unknown"},
-		"stdin":     {`{"version":1` + rest + `,"files":{"a":0},"state":{}}`, "number 0"},
-		"twice":     {`{"version":1` + rest + `,"files":{"a":7,"b":7},"state":{}}`, "number 7"},
-		"no state":  {`{"version":1` + rest + `,"files":{}}`, "none"},
+		"more":      {`{"version":2` + rest + `,"files":{},"state":{}} {}`, "invalid"},
+		"unknown":   {`{"version":2` + rest + `,"files":{},"state":{},"x":1}`, "unknown"},
+		"stdin":     {`{"version":2` + rest + `,"files":{"a":0},"state":{}}`, "number 0"},
+		"twice":     {`{"version":2` + rest + `,"files":{"a":7,"b":7},"state":{}}`, "number 7"},
+		"no state":  {`{"version":2` + rest + `,"files":{}}`, "none"},
 	} {
 		if _, err := parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v", name, err)
@@ -246,8 +246,8 @@ func TestFaultyParcels(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	for _, text := range []string{
-		`{"version":1,"program":"v1","pid":1,"at":"2026-01-01T00:00:00Z","files":{"lock":3,"control":4},"state":{"images":1}}`,
-		`{"version":1,"files":{"lock":-1}}`, `{"version":2}`, `[]`, ``, `{"version":1e0}`,
+		`{"version":2,"program":"v1","pid":1,"at":"2026-01-01T00:00:00Z","files":{"lock":3,"control":4},"state":{"images":1}}`,
+		`{"version":2,"files":{"lock":-1}}`, `{"version":3}`, `[]`, ``, `{"version":2e0}`,
 	} {
 		f.Add([]byte(text))
 	}

@@ -12,7 +12,7 @@ import (
 
 // Version is that of the parcel and of the state in it. It grows with whatever
 // an older gatewayd would misread.
-const Version = 1
+const Version = 2
 
 // Parcel is what one image packs for the next.
 type Parcel struct {

@@ -57,7 +57,7 @@ func (la *launch) exit(status runtime.Status, work workload, leaf memory) superv
 	}
 	exit.OOM = exit.Signal == syscall.SIGKILL && oomKills(leaf) > la.survived.Load()
 	if exit.Code != 0 {
-		exit.Detail = work.words()
+		exit.Detail = la.host.Redact.String(work.words())
 	}
 	return exit
 }

@@ -28,7 +28,7 @@ func TestOOM(t *testing.T) {
 		"a child, then a fault of its own": {segv, 0, events{1, true}, false},
 		"a child, then an end of its own":  {runtime.Status{}, 0, events{1, true}, false},
 	} {
-		la := &launch{}
+		la := &launch{host: &Host{}}
 		la.info.Store(&Info{})
 		la.survived.Store(c.survived)
 		if exit := la.exit(c.status, &bare{}, c.events); exit.OOM != c.want || exit.Signal != c.status.Signal {

@@ -93,7 +93,7 @@ func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan 
 		if !errors.Is(err, supervisor.ErrRunning) {
 			la.releasePorts() // the next launch need not wait for Clean to have them
 		}
-		return nil, err
+		return nil, l.host.Redact.Error(err)
 	}
 	return la.exits, nil
 }
@@ -154,7 +154,7 @@ func (l *Launcher) Probe(ctx context.Context, n int) error {
 	if la == nil {
 		return fmt.Errorf("probe launch %d: it is gone", n)
 	}
-	return la.probe(ctx)
+	return l.host.Redact.Error(la.probe(ctx))
 }
 
 // Info tells of launch n what status shows, and for a while after its Clean
@@ -234,7 +234,8 @@ func (l *Launcher) find(n int) *launch {
 }
 
 // turn runs do when nothing else is under way in launch n. A launch that does
-// not exist needs nothing done.
+// not exist needs nothing done. No error that leaves a Launcher has a secret: it
+// is cut for status lines and histories.
 func (l *Launcher) turn(ctx context.Context, n int, do func(*launch, context.Context) error) error {
 	la := l.find(n)
 	if la == nil {
@@ -244,5 +245,5 @@ func (l *Launcher) turn(ctx context.Context, n int, do func(*launch, context.Con
 		return err
 	}
 	defer la.give()
-	return do(la, ctx)
+	return l.host.Redact.Error(do(la, ctx))
 }
