@@ -33,6 +33,7 @@ var arrows = []arrow{
 	{"internal/launch", "internal/journal", "sends the output of a launch there"},
 	{"internal/launch", "internal/inside", "calls the sub-commands that run inside of a container"},
 	{"internal/launch", "internal/seccomp", "makes the container's filter for exec probes, too"},
+	{"internal/launch", "internal/secrets", "reads what a launch gets and nobody else"},
 	{"internal/launch", "internal/listen", "gives each launch a slot of the gateway's ports"},
 	{"internal/launch", "internal/proxy", "relays to launches that cannot inherit a socket"},
 	{"internal/secrets", "internal/config", "is told where a secret comes from"},

@@ -57,6 +57,7 @@ var events = []struct{ name, id string }{
 	{"revision-resumed", "511bbb8c491c61ba0dd7f733286c0b33"},
 	{"standby-created", "dbc36801d956b4436af943489a5a388f"},
 	{"socket-dropped", "3738b51a5fc066810f9586c66a4230b7"},
+	{"secrets-delivered", "354c371ad0224a5486f7ee93109ef7e2"},
 	{"socket-unused", "cc969cae07d41761fe6bfd448baaec99"},
 	{"daemon-reexecuted", "9d8f5e29a22842cca8512a2dd9a655a9"},
 	{"reexec-started", "132a5e99079d49299785845b75c800c2"},

@@ -45,7 +45,7 @@ func (la *launch) prepareBare() error {
 		// its cgroup or the sweep.
 		SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL},
 	}
-	if err := la.openPassed(); err != nil {
+	if err := errors.Join(la.writeSecrets(), la.openPassed()); err != nil {
 		return err
 	}
 	if len(la.passed) > 0 {

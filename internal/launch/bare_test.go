@@ -49,6 +49,7 @@ func TestBare(t *testing.T) {
 		"notify":           bareNotify,
 		"spares":           bareSpares,
 		"owner":            bareOwner,
+		"secret":           bareSecret,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, bareBench(t)) })
 	}

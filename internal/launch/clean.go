@@ -17,15 +17,18 @@ func (la *launch) clean(ctx context.Context) error {
 		return nil // it failed before it owned anything
 	}
 	la.asking.end() // a probe would bring a process into what is emptied here
+	// What is secret comes first of all: no path leads to it while others wait.
+	hidden := errors.Join(bundle.ScrubConfig(la.dir), la.removeSecrets(ctx))
 	if err := la.end(ctx); err != nil {
-		return fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err)
+		return errors.Join(fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err), hidden)
 	}
+	la.forgetSecrets()
 	la.host.children.drop(la)
 	la.releasePorts()
 	la.mendLeft()
 	la.closeEnds()
 	errs := []error{
-		bundle.ScrubConfig(la.dir),
+		hidden,
 		la.removeWorkload(ctx),
 		la.host.children.reapOrphans(),
 	}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
@@ -57,9 +58,6 @@ func (la *launch) create(ctx context.Context) error {
 	if r.Name() == "youki" {
 		spec.Linux.Seccomp = forYouki(spec.Linux.Seccomp)
 	}
-	if err := bundle.WriteConfig(la.dir, spec); err != nil {
-		return err
-	}
 	uid, _ := la.host.ids()
 	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, uid, la.gateway) })
 	work := &container{runtime: r, id: la.id}
@@ -67,21 +65,20 @@ func (la *launch) create(ctx context.Context) error {
 		go la.host.Cgroup.Hasten()
 	}
 	la.work = work // from here on, Clean asks the runtime to delete it
-	if work.created, err = la.createIn(ctx, r); err != nil {
+	work.created, err = la.createIn(ctx, r, spec)
+	if work.created == nil {
 		return held(err)
 	}
 	closePassed(la.passed)
 	la.passed = nil
 	la.watch(work.created.Process())
-	if err := la.record(); err != nil {
-		return err
-	}
-	return la.scrub(spec)
+	return errors.Join(err, la.record())
 }
 
 // createIn has the runtime make the container, by a user with several ids in a
 // user namespace that was made before: see the runtime package's Within.
-func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Container, error) {
+// A container that is returned beside an error is there.
+func (la *launch) createIn(ctx context.Context, r *runtime.Runtime, spec *specs.Spec) (*runtime.Container, error) {
 	options := runtime.CreateOptions{
 		Bundle: la.dir, Dir: la.dir, Stdout: la.output.Stdout(), Stderr: la.output.Stderr(), Leaf: la.leaf,
 	}
@@ -93,7 +90,7 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 		return nil, permanent(err)
 	}
 	if !la.within() {
-		return r.Create(ctx, la.id, options)
+		return la.createExposed(ctx, r, spec, options)
 	}
 	namespace, err := bundle.HoldNamespace(ctx, Helper, la.ids)
 	if ctx.Err() != nil {
@@ -103,8 +100,20 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime) (*runtime.Co
 		return nil, lasting(err)
 	}
 	options.Within = namespace.Pid
-	created, err := r.Create(ctx, la.id, options)
+	created, err := la.createExposed(ctx, r, spec, options)
 	return created, errors.Join(err, namespace.Close())
+}
+
+// createExposed has the secrets lie where the runtime reads them, for as long as
+// it takes to create the container and no longer, whatever comes of it.
+func (la *launch) createExposed(ctx context.Context, r *runtime.Runtime, spec *specs.Spec, options runtime.CreateOptions) (*runtime.Container, error) {
+	defer la.tellWindow(time.Now())
+	err := errors.Join(la.writeSecrets(), bundle.WriteConfig(la.dir, spec))
+	var created *runtime.Container
+	if err == nil {
+		created, err = r.Create(ctx, la.id, options)
+	}
+	return created, errors.Join(err, la.removeSecrets(ctx), la.scrub(spec))
 }
 
 // cutShort: whatever went wrong then is nobody's fault, and no reason not to try
@@ -143,6 +152,7 @@ func (la *launch) runtime(ctx context.Context) (*runtime.Runtime, error) {
 // the runtime has read config.json and never needs it again. crun has made a
 // copy, which it does need, but for the environment.
 func (la *launch) scrub(spec *specs.Spec) error {
+	spec.Process.Env = nil
 	if err := bundle.ScrubConfig(la.dir); err != nil {
 		return err
 	}
@@ -153,7 +163,6 @@ func (la *launch) scrub(spec *specs.Spec) error {
 	if err := bundle.ScrubConfig(state); err != nil {
 		return err
 	}
-	spec.Process.Env = nil
 	return bundle.WriteConfig(state, spec)
 }
 

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -46,6 +47,7 @@ func steps(dir, path, step, stage, script string) error {
 		g = becoming(filepath.Join(dir, "source"), reachableSelf())
 	}
 	g.Staging = stagingOf(stage)
+	g.Secrets = []config.Secret{{Name: "token", Source: config.SecretSource{Kind: config.SecretExec, Argv: []string{"echo", canary}}, Timeout: time.Minute}}
 	l := launcherOf(host, g)
 	if step == "preparing" {
 		fmt.Println("ready")

@@ -51,6 +51,9 @@ func (d Dirs) Launches() string { return filepath.Join(d.Runtime, "launches") }
 // RuntimeRoot is the runtime's own state directory, its --root.
 func (d Dirs) RuntimeRoot() string { return filepath.Join(d.Runtime, "runtime") }
 
+// Secrets holds one directory a launch, in which its secrets are files.
+func (d Dirs) Secrets() string { return filepath.Join(d.Runtime, "secrets") }
+
 // Rootfs holds one staged tree a launch.
 func (d Dirs) Rootfs() string { return filepath.Join(d.State, "rootfs") }
 

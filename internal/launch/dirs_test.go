@@ -53,7 +53,7 @@ func TestCreateModes(t *testing.T) {
 		must(t, d.Create(root))
 		for path, want := range map[string]os.FileMode{
 			d.Runtime: want[0], d.State: want[0],
-			d.Launches(): want[1], d.RuntimeRoot(): want[1], d.Rootfs(): want[1], filepath.Dir(d.Data("web")): want[1],
+			d.Launches(): want[1], d.Secrets(): want[1], d.RuntimeRoot(): want[1], d.Rootfs(): want[1], filepath.Dir(d.Data("web")): want[1],
 			d.Stopped(): 0o700, d.Revisions(): 0o700, filepath.Dir(d.State): 0o700,
 		} {
 			info, err := os.Lstat(path)

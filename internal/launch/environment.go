@@ -41,7 +41,7 @@ func (la *launch) environment() []string {
 		}
 		env = append(env, "NOTIFY_SOCKET="+filepath.Join(dir, "notify"))
 	}
-	return append(env, la.listenEnvironment()...)
+	return slices.Concat(env, la.secretEnvironment(), la.listenEnvironment())
 }
 
 // listenEnvironment tells the program which launch it is, and where it is to
@@ -81,7 +81,7 @@ func (la *launch) mounts() ([]bundle.Mount, error) {
 		}
 		mounts = append(mounts, bundle.Mount{Source: source, Target: m.Target, ReadOnly: m.ReadOnly})
 	}
-	mounts = append(mounts, la.socketMounts()...)
+	mounts = slices.Concat(mounts, la.socketMounts(), la.secretMounts())
 	if la.notify != nil {
 		mounts = append(mounts, bundle.Mount{Source: la.notifyHostDir(), Target: notifyDir, ReadOnly: true})
 	}

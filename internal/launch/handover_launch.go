@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"errors"
 	"syscall"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -29,6 +30,7 @@ type launchState struct {
 	Frozen   bool                 `json:"frozen,omitempty"`
 	Targets  []targetState        `json:"targets,omitempty"`
 	Held     []heldState          `json:"held,omitempty"`
+	Secrets  []secretState        `json:"secrets,omitempty"`
 }
 
 // Names of a launch's files.
@@ -61,7 +63,7 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 
 // packEnds packs our ends of what the program is connected to.
 func (la *launch) packEnds(ctx context.Context, s *launchState, pack Pack) error {
-	if err := la.packOutput(ctx, s, pack); err != nil {
+	if err := errors.Join(la.packOutput(ctx, s, pack), la.packSecrets(s, pack)); err != nil {
 		return err
 	}
 	if la.notify != nil {

@@ -55,6 +55,7 @@ type launch struct {
 	ask      probe.Probe      // nil: ready when started
 	filter   *os.File         // what exec probes get as inside.FilterFile; nil: there are none
 	work     workload         // nil before it is made
+	secrets  []secret         // that it has
 	process  *runtime.Process // nil before there is one
 	ended    chan struct{}    // closed when the end of process is told; nil before there is one
 	reaped   bool             // the pid of process may be another's

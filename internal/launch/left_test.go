@@ -26,7 +26,7 @@ func (b *bench) nothingLeft(t *testing.T) {
 
 func (b *bench) noFiles(t *testing.T) {
 	t.Helper()
-	for _, dir := range []string{b.Dirs.Launches(), b.Dirs.Rootfs(), b.Dirs.RuntimeRoot()} {
+	for _, dir := range []string{b.Dirs.Launches(), b.Dirs.Secrets(), b.Dirs.Rootfs(), b.Dirs.RuntimeRoot()} {
 		entries, err := os.ReadDir(dir)
 		must(t, err)
 		for _, entry := range entries {

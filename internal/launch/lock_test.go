@@ -69,6 +69,7 @@ func TestLeave(t *testing.T) {
 		"nothing":          func(Dirs) error { return nil },
 		"a stale socket":   func(d Dirs) error { return os.WriteFile(d.ControlSocket(), nil, 0o600) },
 		"a launch":         func(d Dirs) error { return os.Mkdir(filepath.Join(d.Launches(), "web-1-aaaaaaaaaa"), 0o700) },
+		"a secret":         func(d Dirs) error { return os.Mkdir(filepath.Join(d.Secrets(), "web-1-aaaaaaaaaa"), 0o700) },
 		"a state":          func(d Dirs) error { return os.Mkdir(filepath.Join(d.RuntimeRoot(), "web-1-aaaaaaaaaa"), 0o700) },
 		"a file of others": func(d Dirs) error { return os.WriteFile(filepath.Join(d.Runtime, "note"), nil, 0o600) },
 	} {
@@ -81,7 +82,7 @@ func TestLeave(t *testing.T) {
 		must(t, d.Leave())
 		must(t, lock.Release())
 		_, err = os.Lstat(d.Runtime)
-		if kept := name == "a launch" || name == "a state" || name == "a file of others"; kept != (err == nil) {
+		if kept := name == "a launch" || name == "a secret" || name == "a state" || name == "a file of others"; kept != (err == nil) {
 			t.Errorf("%s: the directory is left = %v", name, err == nil)
 		}
 		if _, err := os.Lstat(d.Rootfs()); err != nil {

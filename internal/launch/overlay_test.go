@@ -29,6 +29,8 @@ func overlaySuite(t *testing.T, name, path string) {
 		"kill reaches what forked":  suiteKillForked,
 		"program that is missing":   suiteMissingProgram,
 		"secrets":                   suiteSecrets,
+		"secret files":              suiteSecretFiles,
+		"secret, read-only root":    suiteSecretReadOnly,
 		"what is missing":           suiteMissing,
 		"prepare cut at any moment": suiteCutPrepare,
 		"clean beside a prepare":    suiteCleanBesidePrepare,

@@ -17,7 +17,7 @@ import (
 // on directories that exist, so that neither a umask nor an earlier mistake
 // leaves one open.
 func (d Dirs) Create(root bool) error {
-	for _, path := range []string{d.Runtime, d.Launches(), d.RuntimeRoot(), d.State, d.Rootfs(), filepath.Dir(d.Data("any")), d.Stopped(), d.Digests(), d.Revisions()} {
+	for _, path := range []string{d.Runtime, d.Launches(), d.Secrets(), d.RuntimeRoot(), d.State, d.Rootfs(), filepath.Dir(d.Data("any")), d.Stopped(), d.Digests(), d.Revisions()} {
 		if err := createDir(path); err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (d Dirs) Remove(ctx context.Context) error {
 // Leave removes the runtime directory if no launch has left anything in it. The
 // caller holds the lock, and uses the directory no more.
 func (d Dirs) Leave() error {
-	for _, path := range []string{d.ControlSocket(), d.Launches(), d.RuntimeRoot()} {
+	for _, path := range []string{d.ControlSocket(), d.Launches(), d.Secrets(), d.RuntimeRoot()} {
 		err := os.Remove(path)
 		step.Done("directory-left")
 		if errors.Is(err, unix.ENOTEMPTY) {

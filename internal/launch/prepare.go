@@ -25,6 +25,9 @@ func (la *launch) prepare(ctx context.Context) error {
 	if err := la.makeDir(); err != nil {
 		return err
 	}
+	if err := la.readSecrets(ctx); err != nil {
+		return err
+	}
 	if err := la.takePorts(ctx); err != nil {
 		return err
 	}

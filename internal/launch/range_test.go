@@ -36,6 +36,8 @@ func rangeSuite(t *testing.T, name, path string) {
 		}
 		for name, test := range map[string]func(*testing.T, *bench){
 			"becomes another":  suiteBecome,
+			"secret files":     suiteSecretFiles,
+			"secret, another":  suiteRangeSecret,
 			"crash":            suiteRangeCrash,
 			"exec probe":       suiteRangeProbe,
 			"packaged user":    suiteRangeUser,

@@ -27,8 +27,10 @@ import (
 // It returns the ids of the launches that were removed, and all errors joined;
 // what it could not remove stays for the next sweep. A second call is harmless.
 func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
+	// What is secret comes first of all: no path leads to it while others wait.
+	errs := []error{h.sweepSecrets(ctx, spared)}
 	leaves, err := h.leaves()
-	errs := []error{err}
+	errs = append(errs, err)
 	names, err := h.left()
 	errs = append(errs, err)
 	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()), discard(h.workedAside()))
@@ -52,6 +54,17 @@ func discard(path string) error {
 		return err
 	}
 	return nil
+}
+
+func (h *Host) sweepSecrets(ctx context.Context, spared []string) error {
+	names, err := namesIn(h.Dirs.Secrets())
+	errs := []error{err}
+	for _, name := range names {
+		if !slices.Contains(spared, owedTo(name)) {
+			errs = append(errs, h.removeSecrets(ctx, name))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Left tells whether there is anything for Sweep to do.
@@ -80,17 +93,27 @@ func (h *Host) leaves() (map[string]*runtime.Leaf, error) {
 func (h *Host) left() ([]string, error) {
 	var names []string
 	var errs []error
-	for _, dir := range []string{h.Dirs.Launches(), h.Dirs.Rootfs(), h.Dirs.RuntimeRoot()} {
-		entries, err := os.ReadDir(dir)
-		if err != nil && !errors.Is(err, os.ErrNotExist) {
-			errs = append(errs, err)
-		}
-		for _, entry := range entries {
-			names = append(names, owedTo(entry.Name()))
+	for _, dir := range []string{h.Dirs.Launches(), h.Dirs.Secrets(), h.Dirs.Rootfs(), h.Dirs.RuntimeRoot()} {
+		in, err := namesIn(dir)
+		errs = append(errs, err)
+		for _, name := range in {
+			names = append(names, owedTo(name))
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), errors.Join(errs...)
+}
+
+// namesIn are those of a directory; none where there is no directory.
+func namesIn(dir string) (names []string, err error) {
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, os.ErrNotExist) {
+		err = nil
+	}
+	for _, entry := range entries {
+		names = append(names, entry.Name())
+	}
+	return names, err
 }
 
 // owedTo is the launch that a name belongs to: also that of a directory beside

@@ -182,7 +182,7 @@ func TestSweepSurvivesGarbage(t *testing.T) {
 	must(t, os.Mkdir(elsewhere, 0o700))
 	must(t, os.WriteFile(filepath.Join(elsewhere, "config.json"), []byte("mine"), 0o600))
 	id := bundle.NewID(gatewayName, 100)
-	for _, dir := range []string{b.Dirs.Launches(), b.Dirs.Rootfs(), b.Dirs.RuntimeRoot()} {
+	for _, dir := range []string{b.Dirs.Launches(), b.Dirs.Secrets(), b.Dirs.Rootfs(), b.Dirs.RuntimeRoot()} {
 		must(t, os.Symlink(elsewhere, filepath.Join(dir, id)))
 		must(t, os.WriteFile(filepath.Join(dir, bundle.NewID(gatewayName, 101)), nil, 0o600))
 		must(t, os.WriteFile(filepath.Join(dir, "."+bundle.NewID(gatewayName, 102)+".delete.log"), nil, 0o600))

@@ -68,6 +68,7 @@ var without = []struct {
 	{"it ends its own child, which ends with this process", []string{
 		"internal/handover/check.go Check", "internal/launch/enter.go enter", "internal/probe/exec.go ownGroup",
 		"internal/probe/exec.go awaitEnd", "pkg/runtime/trust.go askOnce",
+		"internal/secrets/exec.go finish", "internal/secrets/exec.go awaitEnd",
 	}},
 	{"it is a connection of ours, which goes with this process", []string{
 		"internal/listen/handshake.go newClient", "internal/proxy/steer.go bindAny", "internal/listen/address.go anyAddress",

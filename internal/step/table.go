@@ -67,6 +67,11 @@ var All = []Step{
 	{"leaf-made", "the cgroup of a launch is there"},
 
 	// A launch is created and started.
+	{"secret-dir-made", "secrets/<id> is there"},
+	{"secret-opened", "the file of a secret is there, empty"},
+	{"secret-written", "it holds the value"},
+	{"secret-given", "it belongs to container root"},
+	{"secret-unlinked", "no path leads to it any more"},
 	{"config-aside", "config.json is written, under another name"},
 	{"config-written", "config.json is there, with the environment"},
 	{"helper-started", "a process holds a user namespace"},

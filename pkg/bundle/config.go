@@ -31,6 +31,7 @@ func WriteConfig(dir string, spec *specs.Spec) error {
 		return fmt.Errorf("write %s: %w", configName, err)
 	}
 	defer root.Close()
+	defer clear(data) // encoding/json has its own copy, which it may write over
 	if err := writeAside(root, data); err != nil {
 		return fmt.Errorf("write %s: %w", configName, errors.Join(err, scrub(root, configNew)))
 	}

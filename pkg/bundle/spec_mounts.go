@@ -130,8 +130,11 @@ func tmpfs(target string, options ...string) specs.Mount {
 
 func (h host) bind(m Mount) specs.Mount {
 	options, readOnly := slices.Clone(treeOptions), "rro"
-	if h.isFile(m.Source) {
+	if m.File || h.isFile(m.Source) {
 		options, readOnly = slices.Clone(fileOptions), "ro"
+	}
+	if m.File {
+		options = append(options, "noexec")
 	}
 	if m.ReadOnly {
 		options = append(options, readOnly)

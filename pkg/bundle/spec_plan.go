@@ -71,6 +71,7 @@ type Mount struct {
 	Source   string // absolute path on the host
 	Target   string // absolute path in the container, not in /dev, /proc or /sys
 	ReadOnly bool   // with all mounts below it
+	File     bool   // a single file, which need not be there yet; it is no program
 }
 
 // check finds what the caller got wrong. Those errors are not ErrRefused.

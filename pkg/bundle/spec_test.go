@@ -72,6 +72,7 @@ func TestSpecIsGolden(t *testing.T) {
 			p.Args, p.Cwd, p.Hostname, p.Init = []string{"/bin/other", "-x"}, "/srv", "other", "/usr/bin/gatewayd-file"
 			p.Env = []string{"COLOUR=red", "LISTEN_FDS=1", "NEW=1"}
 			p.Mounts = []Mount{{Source: "/home/me/data", Target: "/data/"}, {Source: "/home/me/file", Target: "/etc/resolv.conf", ReadOnly: true}}
+			p.Mounts = append(p.Mounts, Mount{Source: "/run/mine/not-there-yet", Target: "/run/secrets/token", ReadOnly: true, File: true})
 			p.Hooks = []specs.Hook{{Path: "/usr/bin/gatewayd", Args: []string{"gatewayd", "hook"}, Env: []string{"PATH=/bin"}}}
 		}},
 	} {

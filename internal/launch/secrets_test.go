@@ -1,0 +1,229 @@
+package launch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+const canary = "c4n4ry-in-a-coal-mine"
+
+// isCanary is a shell's way to know the value without having it in its script.
+const isCanary = "[ \"$(cat \"$CREDENTIALS_DIRECTORY/token\")\" = c4n4ry-'in-a-coal-mine' ]"
+
+// keep writes a secret to a file that only we may read, and returns its source.
+func (b *bench) keep(value string) config.SecretSource {
+	b.t.Helper()
+	path := filepath.Join(b.dir, "kept")
+	must(b.t, os.WriteFile(path, []byte(value), 0o600))
+	return config.SecretSource{Kind: config.SecretFile, Name: path}
+}
+
+// secretly is a gateway that has the secret "token" as a file.
+func (b *bench) secretly(script string) config.Gateway {
+	g := b.gateway(script)
+	g.Secrets = []config.Secret{{Name: "token", Source: b.keep(canary + "\n"), Required: true}}
+	return g
+}
+
+// hidden fails where a path of ours leads to the secret, or is left of it.
+func (b *bench) hidden(t *testing.T) {
+	t.Helper()
+	b.without(t, canary)
+	if names, err := namesIn(b.Dirs.Secrets()); err != nil || len(names) > 0 {
+		t.Errorf("secrets: %q, %v", names, err)
+	}
+}
+
+// As a file and in a variable: the program has it, and nobody else from the
+// moment on that the container is there, a standby's too.
+func suiteSecretFiles(t *testing.T, b *bench) {
+	g := b.secretly(isCanary + ` && [ "$TOKEN" = c4n4ry-'in-a-coal-mine' ] && [ $CREDENTIALS_DIRECTORY = /run/secrets ] || exit 1
+		echo x 2>/dev/null >>/run/secrets/token || chmod 600 /run/secrets/token 2>/dev/null || mv /run/secrets/token /tmp 2>/dev/null || echo kept
+		[ -e /run/secrets/optional ] || echo ready; exec sleep 1000`)
+	g.Secrets = append(g.Secrets,
+		config.Secret{Name: "variable", Source: g.Secrets[0].Source, Variable: "TOKEN", Required: true},
+		config.Secret{Name: "optional", Source: config.SecretSource{Kind: config.SecretFile, Name: "/no/such/file"}},
+		config.Secret{Name: "program", Source: config.SecretSource{Kind: config.SecretExec, Argv: []string{"echo", canary}}, Timeout: time.Minute, Required: true})
+	r := b.prepare(g)
+	b.hidden(t)
+	must(t, r.Start(t.Context(), r.n))
+	r.says("kept")
+	r.says("ready")
+	b.hidden(t)
+	options := mountOptions(t, r.pid(), "/run/secrets/token")
+	for _, want := range []string{"ro", "nosuid", "nodev", "noexec"} {
+		if !strings.Contains(","+options+",", ","+want+",") {
+			t.Errorf("it is mounted %s, and not %s", options, want)
+		}
+	}
+	r.clean()
+	b.hidden(t)
+}
+
+// mountOptions are those of a mount of a process, by field 6 of its mountinfo
+// (proc(5)).
+func mountOptions(t *testing.T, pid int, at string) string {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/mountinfo", pid))
+	must(t, err)
+	for line := range strings.Lines(string(data)) {
+		if fields := strings.Fields(line); fields[4] == at {
+			return fields[5]
+		}
+	}
+	t.Errorf("nothing is mounted at %s:\n%s", at, data)
+	return ""
+}
+
+// A root that cannot be written has no place for it either.
+func suiteSecretReadOnly(t *testing.T, b *bench) {
+	g := b.secretly(isCanary + " && echo ready; exec sleep 1000")
+	g.Isolation.ReadOnly = true
+	b.startReady(g)
+	b.hidden(t)
+}
+
+// A program that becomes another user reads it, too.
+func suiteRangeSecret(t *testing.T, b *bench) {
+	g := b.secretly("exec setpriv --reuid 1 --regid 1 --clear-groups sh -c '" + strings.ReplaceAll(isCanary, "'", `'\''`) + " && echo ready; exec sleep 1000'")
+	b.startReady(g)
+	b.hidden(t)
+}
+
+// Another image has the secrets of a launch, and the file by which one is
+// rewritten.
+func suiteSecretImage(t *testing.T, b *bench) {
+	g := b.secretly(isCanary + " && echo ready; exec sleep 1000")
+	g.Secrets[0].OnChange = config.OnChange{Action: config.ChangeSignal}
+	r := b.startReady(g).image(nil).image(nil)
+	has := r.find(r.n).secrets
+	if len(has) != 1 || string(has[0].value) != canary+"\n" || has[0].file == nil {
+		t.Errorf("it has %d", len(has))
+	}
+	b.hidden(t)
+}
+
+// Whatever becomes of the runtime, no path leads to a secret when it is over: that
+// does not wait for Clean.
+func TestSecretsOfACreateThatFails(t *testing.T) {
+	for _, behaviour := range []string{"create-hang-late", "create-die-early", "create-die-late", "create-refuse-late", "create-no-pid"} {
+		t.Run(behaviour, func(t *testing.T) {
+			b := told(t, 300*time.Millisecond, behaviour)
+			g := b.secretly("echo ready")
+			g.Secrets = append(g.Secrets, config.Secret{Name: "variable", Source: g.Secrets[0].Source, Variable: "TOKEN", Required: true})
+			l := launcherOf(b.Host, g)
+			if _, err := l.Prepare(t.Context(), 1, g.Revision()); err == nil {
+				t.Error("prepare succeeds")
+			}
+			b.hidden(t)
+			must(t, l.Clean(t.Context(), 1))
+		})
+	}
+}
+
+// While the runtime reads it a secret lies where only we and container root come
+// to, and Clean takes it away though a process may be left.
+func TestSecretDuringCreate(t *testing.T) {
+	b := told(t, time.Minute, "create-hang")
+	g := b.secretly("")
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	l := launcherOf(b.Host, g)
+	go func() { _, err := l.Prepare(ctx, 1, g.Revision()); done <- err }()
+	path := func() string { return filepath.Join(b.Dirs.Secrets(), l.Info(1).ID, "token") }
+	waitFor(t, "the call of create", func() bool {
+		data, err := os.ReadFile(path())
+		return err == nil && string(data) == canary+"\n" && len(alive()) > 0
+	})
+	info, err := os.Stat(path())
+	must(t, err)
+	uid, _ := b.ids()
+	if info.Mode().Perm() != 0o400 || ownerOf(info) != uid {
+		t.Errorf("mode %v, uid %d, want 0400 and %d", info.Mode(), ownerOf(info), uid)
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("prepare = %v", err)
+	}
+	b.hidden(t)
+	must(t, l.Clean(t.Context(), 1))
+}
+
+// What is refused or missing would be so again; what failed may not.
+func TestSecretThatCannotBeHad(t *testing.T) {
+	for name, c := range map[string]struct {
+		source    config.SecretSource
+		mode      os.FileMode
+		permanent bool
+	}{
+		"missing":   {config.SecretSource{Kind: config.SecretFile, Name: "/no/such/file"}, 0o600, true},
+		"open":      {config.SecretSource{}, 0o644, true},
+		"variable":  {config.SecretSource{Kind: config.SecretEnv, Name: "NOT_SET"}, 0o600, true},
+		"program":   {config.SecretSource{Kind: config.SecretExec, Argv: []string{"false"}}, 0o600, false},
+		"too short": {config.SecretSource{Kind: config.SecretExec, Argv: []string{"echo", "short"}}, 0o600, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := told(t, 0, "")
+			g := b.secretly("echo ready")
+			s := &g.Secrets[0]
+			must(t, os.Chmod(s.Source.Name, c.mode))
+			if s.Timeout = time.Minute; c.source.Kind != "" {
+				s.Source = c.source
+			}
+			err := b.refused(t.Context(), g)
+			if errors.Is(err, supervisor.ErrPermanent) != c.permanent || !strings.Contains(fmt.Sprint(err), "read secret token from") {
+				t.Errorf("error = %v, permanent: %v", err, c.permanent)
+			}
+		})
+	}
+}
+
+// A bare program has no mounts: its files stay for as long as it does.
+func bareSecret(t *testing.T, b *bench) {
+	g := b.bareGateway(isCanary + " && echo ready; exec sleep 1000")
+	g.Secrets = b.secretly("").Secrets
+	r := b.startReady(g)
+	path := filepath.Join(b.Dirs.Secrets(), r.id(), "token")
+	info, err := os.Stat(path)
+	must(t, err)
+	if info.Mode().Perm() != 0o400 || ownerOf(info) != os.Geteuid() {
+		t.Errorf("mode %v, uid %d", info.Mode(), ownerOf(info))
+	}
+	if _, err := b.Sweep(t.Context(), r.id()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); err != nil { // of a launch that was taken over
+		t.Error(err)
+	}
+	r.clean()
+	b.hidden(t)
+}
+
+// A sweep takes secrets away before it waits for anything.
+func TestSweepBeginsWithSecrets(t *testing.T) {
+	b := told(t, 0, "")
+	id := bundle.NewID(gatewayName, 1)
+	for _, name := range []string{id, bundle.RemovingPrefix + id, "stranger"} {
+		must(t, os.MkdirAll(filepath.Join(b.Dirs.Secrets(), name), 0o700))
+		must(t, os.WriteFile(filepath.Join(b.Dirs.Secrets(), name, "token"), []byte(canary), 0o400))
+	}
+	if !b.Left() {
+		t.Error("nothing is left, says Left")
+	}
+	b.plant(id, "")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, _ = b.Sweep(ctx) // which may come to nothing else
+	b.hidden(t)
+	b.swept(t)
+}
