@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -46,6 +47,19 @@ func TestAutoReviewLoads(t *testing.T) {
 	compare(t, "0.0.0.0:8080", g.Env.Static["AR_GATEWAY_BIND"])
 	if g.Workdir != "/var/lib/auto_review" || g.Isolation.Network != "host" {
 		t.Errorf("got %+v", g)
+	}
+}
+
+// What calls nobody has no network: the examples are what people copy.
+func TestExamplesHaveNoNetwork(t *testing.T) {
+	callers := []string{"auto-review", "gatewayd"} // gatewayd.toml shows the defaults
+	for _, path := range glob(t, configs+"*.toml") {
+		name := strings.TrimSuffix(filepath.Base(path), ".toml")
+		for _, g := range load(t, path).Gateways {
+			if want := slices.Contains(callers, name); (g.Isolation.Network == "host") != want {
+				t.Errorf("%s has network = %q", path, g.Isolation.Network)
+			}
+		}
 	}
 }
 
