@@ -37,11 +37,15 @@ func (d *daemon) openRuntime(want string) {
 		if d.awaitEntered() == nil && d.host.Cgroup != nil {
 			d.host.Cgroup.HandDown() // the program that was asked has ended
 		}
-		options := runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime}
+		options := d.runtimeOptions()
 		if o.runtime, o.err = runtime.Open(o.binary, options); o.err == nil {
 			d.log.Info(fmt.Sprintf("runtime %s %s at %s: %s", o.binary.Name, o.binary.Version, o.binary.Path, o.binary.Why), event("runtime-chosen"))
 		}
 	}()
+}
+
+func (d *daemon) runtimeOptions() runtime.Options {
+	return runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime, Shown: d.redact.String}
 }
 
 // wait is the launch.Host's Runtime.

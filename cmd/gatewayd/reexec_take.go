@@ -103,7 +103,7 @@ func (d *daemon) regainRuntime() error {
 		return err
 	}
 	o := &opening{want: d.taking.Runtime.Want, opened: make(chan struct{}), binary: binary}
-	o.runtime, o.err = runtime.Open(binary, runtime.Options{Root: d.host.Dirs.RuntimeRoot(), CallTimeout: callTime})
+	o.runtime, o.err = runtime.Open(binary, d.runtimeOptions())
 	close(o.opened)
 	d.opening, d.host.Runtime = o, o.wait
 	return o.err

@@ -41,6 +41,7 @@ var arrows = []arrow{
 	{"internal/staging", "pkg/bundle", "decides how its engine is used"},
 	{"internal/staging", "internal/config", "is given what an operator asks of staging"},
 	{"internal/journal", "internal/redact", "shows no secret"},
+	{"internal/probe", "internal/redact", "shortens what a gateway says, which must be without secrets before"},
 	{"internal/control", "internal/redact", "answers with no secret"},
 	{"internal/systemd", "internal/redact", "has no secret in STATUS="},
 	{"internal/revisions", "internal/config", "keeps gateways as they were deployed"},

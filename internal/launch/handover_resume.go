@@ -134,7 +134,7 @@ func (la *launch) restoreProbe(s launchState, named Given) error {
 		return errors.New("its notification socket was not handed over")
 	}
 	var err error
-	la.notify, err = probe.ResumeNotify(filepath.Join(la.notifyHostDir(), "notify"), *s.Notify, socket)
+	la.notify, err = probe.ResumeNotify(filepath.Join(la.notifyHostDir(), "notify"), la.host.Redact, *s.Notify, socket)
 	if err == nil {
 		la.ask = la.notify.Probe
 	}

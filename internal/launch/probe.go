@@ -20,7 +20,7 @@ func (la *launch) openProbe() error {
 	p := la.gateway.Ready.Probe
 	switch p.Kind {
 	case config.ProbeHTTP:
-		la.ask = probe.HTTP(p.URL, la.probedDial((*holding).dial))
+		la.ask = probe.HTTP(p.URL, la.probedDial((*holding).dial), la.host.Redact)
 	case config.ProbeTCP:
 		la.ask = probe.TCP(p.URL, la.probedDial((*holding).reach))
 	case config.ProbeUnix:
@@ -53,7 +53,7 @@ func (la *launch) probedDial(by func(*holding, context.Context, int) (net.Conn, 
 // askInside is the probe by a program that runs inside. Where that exits by
 // itself, nsenter reaps it.
 func (la *launch) askInside(argv []string) probe.Probe {
-	ask := probe.Exec(func(ctx context.Context) *exec.Cmd { return la.enter(ctx, argv) })
+	ask := probe.Exec(func(ctx context.Context) *exec.Cmd { return la.enter(ctx, argv) }, la.host.Redact)
 	return func(ctx context.Context) error {
 		err := ask(ctx)
 		if err != nil {
@@ -99,7 +99,7 @@ func (la *launch) openNotify() (err error) {
 			return fmt.Errorf("create notify directory: %w", err)
 		}
 	}
-	la.notify, err = probe.ListenNotify(filepath.Join(dir, "notify"))
+	la.notify, err = probe.ListenNotify(filepath.Join(dir, "notify"), la.host.Redact)
 	if err == nil {
 		la.ask = la.notify.Probe
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // lastWords is how long output is waited for when the program has ended but
@@ -19,19 +21,19 @@ const lastWords = 200 * time.Millisecond
 // Exec returns the probe that runs a program; exit code 0 is good. start makes
 // the command by exec.CommandContext with the context that it is given. Its
 // output is taken here, and it runs in a process group of its own, which is
-// killed as a whole when ctx ends.
-func Exec(start func(ctx context.Context) *exec.Cmd) Probe {
+// killed as a whole when ctx ends. What is told of its output has no secrets.
+func Exec(start func(ctx context.Context) *exec.Cmd, secrets *redact.Set) Probe {
 	return func(ctx context.Context) error {
-		if err := run(ctx, start(ctx)); err != nil {
+		if err := run(ctx, start(ctx), secrets); err != nil {
 			return fmt.Errorf("exec probe: %w", err)
 		}
 		return nil
 	}
 }
 
-func run(ctx context.Context, cmd *exec.Cmd) error {
+func run(ctx context.Context, cmd *exec.Cmd, secrets *redact.Set) error {
 	began := time.Now()
-	output := &tail{}
+	output := newTail(secrets)
 	cmd.Stdout, cmd.Stderr = output, output
 	ownGroup(cmd)
 	if err := cmd.Start(); err != nil {
@@ -90,17 +92,31 @@ func exited(exit *exec.ExitError) error {
 }
 
 func withOutput(err error, output *tail) error {
+	output.shown.Flush()
 	if len(output.bytes) == 0 {
 		return err
 	}
 	return fmt.Errorf("%w: %s", err, excerpt(output.bytes))
 }
 
-// tail keeps the last maxExcerpt bytes: errors come last.
-type tail struct{ bytes []byte }
+// tail keeps the last maxExcerpt bytes of what may be shown: errors come last.
+type tail struct {
+	shown *redact.Stream
+	bytes []byte
+}
+
+func newTail(secrets *redact.Set) *tail {
+	t := &tail{}
+	t.shown = secrets.Stream(t.keep)
+	return t
+}
 
 func (t *tail) Write(p []byte) (int, error) {
+	t.shown.Write(p)
+	return len(p), nil
+}
+
+func (t *tail) keep(p []byte) {
 	t.bytes = append(t.bytes, p[max(0, len(p)-maxExcerpt):]...)
 	t.bytes = append(t.bytes[:0], t.bytes[max(0, len(t.bytes)-maxExcerpt):]...)
-	return len(p), nil
 }

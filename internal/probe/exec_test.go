@@ -14,7 +14,7 @@ import (
 )
 
 func shell(script string) Probe {
-	return Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/bin/sh", "-c", script) })
+	return Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/bin/sh", "-c", script) }, nil)
 }
 
 func TestExec(t *testing.T) {
@@ -29,7 +29,7 @@ func TestExec(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", test.script, got, test.want)
 		}
 	}
-	if err := Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/no/such") })(soon(t)); err == nil {
+	if err := Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/no/such") }, nil)(soon(t)); err == nil {
 		t.Error("a program that is not there is good")
 	}
 }
@@ -57,7 +57,7 @@ func TestExecEndsTheWholeGroup(t *testing.T) {
 		"good, leaves mute": "sleep 1000 >/dev/null 2>&1 & echo $! >$0; exit 0",
 	} {
 		file := t.TempDir() + "/pid"
-		probe := Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/bin/sh", "-c", script, file) })
+		probe := Exec(func(ctx context.Context) *exec.Cmd { return exec.CommandContext(ctx, "/bin/sh", "-c", script, file) }, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 		err := probe(ctx)
 		cancel()

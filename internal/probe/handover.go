@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net"
 	"os"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // NotifyState is what another image of this process needs of a Notify, besides
@@ -25,7 +27,7 @@ func (n *Notify) State() (NotifyState, *net.UnixConn) {
 }
 
 // ResumeNotify goes on with the socket at path, whose file it closes.
-func ResumeNotify(path string, s NotifyState, socket *os.File) (*Notify, error) {
+func ResumeNotify(path string, secrets *redact.Set, s NotifyState, socket *os.File) (*Notify, error) {
 	defer socket.Close()
 	c, err := net.FilePacketConn(socket)
 	if err != nil {
@@ -36,7 +38,7 @@ func ResumeNotify(path string, s NotifyState, socket *os.File) (*Notify, error) 
 		c.Close()
 		return nil, fmt.Errorf("listen for notifications: a %T was handed over", c)
 	}
-	n := &Notify{path: path, conn: conn, ready: make(chan struct{}), done: make(chan struct{})}
+	n := &Notify{path: path, secrets: secrets, conn: conn, ready: make(chan struct{}), done: make(chan struct{})}
 	n.take(message{ready: s.Ready, hasStatus: s.Status != "", status: s.Status})
 	go n.run()
 	return n, nil

@@ -12,7 +12,7 @@ import (
 // What was said to an earlier image is known to the next, which hears the rest.
 func TestNotifyOverImages(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
-	first, err := ListenNotify(path)
+	first, err := ListenNotify(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestNotifyOverImages(t *testing.T) {
 		}
 		_ = n.conn.Close() // the earlier image is no more
 		<-n.done
-		again, err := ResumeNotify(path, s, file)
+		again, err := ResumeNotify(path, nil, s, file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -5,10 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // maxHeader bounds what a server may send before the body, in bytes.
@@ -20,8 +21,8 @@ const maxHeader = 64 << 10
 // certificate: the question is whether it works, not who it is.
 //
 // dial connects in place of what the URL names, which then only says what to ask
-// for; nil: the URL's host and port.
-func HTTP(rawURL string, dial Dial) Probe {
+// for; nil: the URL's host and port. What is told of an answer has no secrets.
+func HTTP(rawURL string, dial Dial, secrets *redact.Set) Probe {
 	target, err := url.Parse(rawURL)
 	if err != nil {
 		return func(context.Context) error { return fmt.Errorf("probe: %w", err) }
@@ -29,7 +30,7 @@ func HTTP(rawURL string, dial Dial) Probe {
 	name := "GET " + target.Redacted()
 	client := newClient(dial)
 	return func(ctx context.Context) error {
-		if err := get(ctx, client, target); err != nil {
+		if err := get(ctx, client, target, secrets); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 		return nil
@@ -49,7 +50,7 @@ func newClient(dial Dial) *http.Client {
 	}
 }
 
-func get(ctx context.Context, client *http.Client, target *url.URL) error {
+func get(ctx context.Context, client *http.Client, target *url.URL, secrets *redact.Set) error {
 	began := time.Now()
 	request := (&http.Request{Method: http.MethodGet, URL: target, Host: target.Host, Header: http.Header{}}).WithContext(ctx)
 	request.Header.Set("User-Agent", "gatewayd-probe")
@@ -58,15 +59,14 @@ func get(ctx context.Context, client *http.Client, target *url.URL) error {
 		if wrapped := new(url.Error); errors.As(err, &wrapped) {
 			err = wrapped.Err // its text repeats the URL, with a password in it
 		}
-		return plain(ctx, began, err)
+		return plain(ctx, began, secrets.Error(err))
 	}
 	defer response.Body.Close()
 	if response.StatusCode >= 200 && response.StatusCode < 400 {
 		return nil
 	}
 	// What can be had of the body explains; that it never ends does not matter.
-	body, _ := io.ReadAll(io.LimitReader(response.Body, maxExcerpt))
-	return answered(response.StatusCode, body)
+	return answered(response.StatusCode, secrets.Head(response.Body, maxExcerpt))
 }
 
 func answered(code int, body []byte) error {

@@ -63,7 +63,7 @@ func rawServer(t *testing.T, talk func(net.Conn)) string {
 func TestHTTPCodes(t *testing.T) {
 	for code, good := range map[int]bool{200: true, 204: true, 299: true, 302: true, 399: true, 400: false, 401: false, 404: false, 500: false, 503: false} {
 		url := server(t, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(code) })
-		if err := HTTP(url, nil)(soon(t)); (err == nil) != good {
+		if err := HTTP(url, nil, nil)(soon(t)); (err == nil) != good {
 			t.Errorf("%d: %v", code, err)
 		}
 	}
@@ -78,7 +78,7 @@ func TestHTTPAsks(t *testing.T) {
 			t.Errorf("user %q, password %q", u, p)
 		}
 	})
-	if err := HTTP(strings.Replace(url, "//", "//night:watch@", 1)+"/healthz?full=1", nil)(soon(t)); err != nil {
+	if err := HTTP(strings.Replace(url, "//", "//night:watch@", 1)+"/healthz?full=1", nil, nil)(soon(t)); err != nil {
 		t.Error(err)
 	}
 }
@@ -100,7 +100,7 @@ func TestHTTPErrorTexts(t *testing.T) {
 		{closed, "GET " + closed + ": connection closed before a whole answer came"},
 		{refused, "GET http://user:xxxxx@" + l.Addr().String() + "/healthz: connection refused"},
 	} {
-		if err := HTTP(test.url, nil)(soon(t)); err == nil || err.Error() != test.want {
+		if err := HTTP(test.url, nil, nil)(soon(t)); err == nil || err.Error() != test.want {
 			t.Errorf("got  %v\nwant %s", err, test.want)
 		}
 	}
@@ -120,7 +120,7 @@ func TestHTTPTimeout(t *testing.T) {
 		},
 	} {
 		url := rawServer(t, talk)
-		err := HTTP(url, nil)(briefly(t))
+		err := HTTP(url, nil, nil)(briefly(t))
 		if !errors.Is(err, context.DeadlineExceeded) || !strings.HasPrefix(err.Error(), "GET "+url+": no answer within ") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -130,7 +130,7 @@ func TestHTTPTimeout(t *testing.T) {
 func TestHTTPCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	url := rawServer(t, func(c net.Conn) { cancel(); c.Read(make([]byte, 1)) })
-	if err := HTTP(url, nil)(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+	if err := HTTP(url, nil, nil)(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		t.Error(err)
 	}
 }
@@ -154,7 +154,7 @@ func TestHTTPHostile(t *testing.T) {
 		"raw header":      func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\n\x1b[2J\x07\r\n\r\n") },
 		"code of letters": func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 abc \x07\r\n\r\n") },
 	} {
-		err := HTTP(rawServer(t, talk), nil)(soon(t))
+		err := HTTP(rawServer(t, talk), nil, nil)(soon(t))
 		if err == nil || errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -167,19 +167,19 @@ func TestHTTPHostile(t *testing.T) {
 
 func TestHTTPEndlessBody(t *testing.T) {
 	url := rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 200 OK\r\n\r\n"); endless(c, "body ") })
-	if err := HTTP(url, nil)(soon(t)); err != nil {
+	if err := HTTP(url, nil, nil)(soon(t)); err != nil {
 		t.Errorf("good answer: %v", err)
 	}
 	url = rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 500 \r\n\r\n"); endless(c, "body ") })
 	ctx := soon(t)
-	if err := HTTP(url, nil)(ctx); err == nil || len(err.Error()) > 2*maxExcerpt || !strings.Contains(err.Error(), "body body") || ctx.Err() != nil {
+	if err := HTTP(url, nil, nil)(ctx); err == nil || len(err.Error()) > 2*maxExcerpt || !strings.Contains(err.Error(), "body body") || ctx.Err() != nil {
 		t.Errorf("bad answer: %v", err)
 	}
 }
 
 func TestHTTPBodyThatHangs(t *testing.T) {
 	url := rawServer(t, func(c net.Conn) { fmt.Fprint(c, "HTTP/1.1 500 \r\n\r\nwhy"); c.Read(make([]byte, 1)) })
-	if err := HTTP(url, nil)(briefly(t)); err == nil || !strings.Contains(err.Error(), `answered 500 Internal Server Error: "why"`) {
+	if err := HTTP(url, nil, nil)(briefly(t)); err == nil || !strings.Contains(err.Error(), `answered 500 Internal Server Error: "why"`) {
 		t.Error(err)
 	}
 }
@@ -187,7 +187,7 @@ func TestHTTPBodyThatHangs(t *testing.T) {
 func TestHTTPRedirectIsNotFollowed(t *testing.T) {
 	asked := 0
 	url := server(t, func(w http.ResponseWriter, r *http.Request) { asked++; http.Redirect(w, r, "/", http.StatusFound) })
-	if err := HTTP(url, nil)(soon(t)); err != nil || asked != 1 {
+	if err := HTTP(url, nil, nil)(soon(t)); err != nil || asked != 1 {
 		t.Errorf("asked %d times: %v", asked, err)
 	}
 }
@@ -195,11 +195,11 @@ func TestHTTPRedirectIsNotFollowed(t *testing.T) {
 func TestHTTPS(t *testing.T) {
 	s := httptest.NewTLSServer(http.NotFoundHandler())
 	defer s.Close()
-	if err := HTTP(s.URL, nil)(soon(t)); err == nil || !strings.Contains(err.Error(), "answered 404") {
+	if err := HTTP(s.URL, nil, nil)(soon(t)); err == nil || !strings.Contains(err.Error(), "answered 404") {
 		t.Errorf("self-signed: %v", err)
 	}
 	plain := server(t, func(http.ResponseWriter, *http.Request) {})
-	if err := HTTP(strings.Replace(plain, "http:", "https:", 1), nil)(soon(t)); err == nil || !strings.Contains(err.Error(), "HTTP response to HTTPS client") {
+	if err := HTTP(strings.Replace(plain, "http:", "https:", 1), nil, nil)(soon(t)); err == nil || !strings.Contains(err.Error(), "HTTP response to HTTPS client") {
 		t.Errorf("plain server: %v", err)
 	}
 }
@@ -207,7 +207,7 @@ func TestHTTPS(t *testing.T) {
 func TestHTTPMakesAConnectionEachTime(t *testing.T) {
 	peers := map[string]bool{}
 	url := server(t, func(w http.ResponseWriter, r *http.Request) { peers[r.RemoteAddr] = true })
-	probe := HTTP(url, nil)
+	probe := HTTP(url, nil, nil)
 	for range 3 {
 		if err := probe(soon(t)); err != nil {
 			t.Fatal(err)

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/step"
 )
 
@@ -25,18 +26,19 @@ const (
 // there, as sd_notify(3) does. Everything in a datagram but READY=1 and STATUS=
 // is dropped: the gateway must not speak to systemd in gatewayd's name.
 type Notify struct {
-	path   string
-	conn   *net.UnixConn
-	ready  chan struct{}
-	once   sync.Once // closes ready
-	status atomic.Pointer[string]
-	done   chan struct{}
+	path    string
+	secrets *redact.Set
+	conn    *net.UnixConn
+	ready   chan struct{}
+	once    sync.Once // closes ready
+	status  atomic.Pointer[string]
+	done    chan struct{}
 }
 
 // ListenNotify makes the socket at path, writable for everybody: the gateway
 // may run under another id. The directory must keep strangers out. The caller
-// owes a Close.
-func ListenNotify(path string) (*Notify, error) {
+// owes a Close. What is told of the gateway's status has no secrets.
+func ListenNotify(path string, secrets *redact.Set) (*Notify, error) {
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("listen on %s: path of a socket may have %d bytes, this has %d", path, maxSocketPath, len(path))
 	}
@@ -50,7 +52,7 @@ func ListenNotify(path string) (*Notify, error) {
 		os.Remove(path)
 		return nil, fmt.Errorf("listen for notifications: %w", err)
 	}
-	n := &Notify{path: path, conn: conn, ready: make(chan struct{}), done: make(chan struct{})}
+	n := &Notify{path: path, secrets: secrets, conn: conn, ready: make(chan struct{}), done: make(chan struct{})}
 	go n.run()
 	return n, nil
 }
@@ -112,7 +114,7 @@ func (n *Notify) run() {
 			return
 		}
 		if size <= maxDatagram {
-			n.take(parse(buffer[:size]))
+			n.take(parse(buffer[:size], n.secrets))
 		}
 	}
 }
@@ -132,13 +134,13 @@ type message struct {
 	status           string
 }
 
-func parse(datagram []byte) (m message) {
+func parse(datagram []byte, secrets *redact.Set) (m message) {
 	for line := range strings.SplitSeq(string(datagram), "\n") {
 		if line == "READY=1" {
 			m.ready = true
 		}
 		if status, ok := strings.CutPrefix(line, "STATUS="); ok {
-			m.status, m.hasStatus = oneLine(status), true
+			m.status, m.hasStatus = oneLine(secrets.String(status)), true
 		}
 	}
 	return m

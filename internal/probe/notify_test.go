@@ -19,7 +19,7 @@ import (
 func listen(t *testing.T) (*Notify, *net.UnixConn) {
 	t.Helper()
 	path := t.TempDir() + "/notify"
-	n, err := ListenNotify(path)
+	n, err := ListenNotify(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,14 +148,14 @@ func TestNotifyFloodIsTaken(t *testing.T) {
 
 func TestNotifyClose(t *testing.T) {
 	path := t.TempDir() + "/notify"
-	n, err := ListenNotify(path)
+	n, err := ListenNotify(path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o666 {
 		t.Errorf("%v, %v", info.Mode(), err)
 	}
-	if _, err := ListenNotify(path); err == nil {
+	if _, err := ListenNotify(path, nil); err == nil {
 		t.Error("the socket of another launch was taken over")
 	}
 	waits := make(chan error)
@@ -172,7 +172,7 @@ func TestNotifyClose(t *testing.T) {
 	if err := n.Close(); err != nil {
 		t.Errorf("second close: %v", err)
 	}
-	if _, err := ListenNotify("/" + strings.Repeat("x", 120)); err == nil || !strings.Contains(err.Error(), "107 bytes") {
+	if _, err := ListenNotify("/"+strings.Repeat("x", 120), nil); err == nil || !strings.Contains(err.Error(), "107 bytes") {
 		t.Error(err)
 	}
 }
@@ -181,7 +181,7 @@ func FuzzNotify(f *testing.F) {
 	f.Add([]byte("READY=1\nSTATUS=x"))
 	f.Add([]byte("STATUS=\xff\x1b\nSTATUS=\u202e"))
 	f.Fuzz(func(t *testing.T, datagram []byte) {
-		m := parse(datagram)
+		m := parse(datagram, nil)
 		lines := bytes.Split(datagram, []byte("\n"))
 		says := false
 		for _, l := range lines {

@@ -114,14 +114,14 @@ func TestDialInPlaceOfTheURL(t *testing.T) {
 	dial := func(ctx context.Context) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
 	}
-	for name, probe := range map[string]Probe{"http": HTTP("http://192.0.2.1:80/", dial), "tcp": TCP("192.0.2.1:80", dial)} {
+	for name, probe := range map[string]Probe{"http": HTTP("http://192.0.2.1:80/", dial, nil), "tcp": TCP("192.0.2.1:80", dial)} {
 		if err := probe(soon(t)); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	nobody := func(context.Context) (net.Conn, error) { return nil, errors.New("the launch has ended") }
 	want := "GET " + s.URL + ": the launch has ended"
-	if err := HTTP(s.URL, nobody)(soon(t)); err == nil || err.Error() != want {
+	if err := HTTP(s.URL, nobody, nil)(soon(t)); err == nil || err.Error() != want {
 		t.Errorf("got %v, want %s", err, want)
 	}
 }

@@ -1,5 +1,7 @@
 package redact
 
+import "io"
+
 // maxHeld bounds what a Stream holds back. A value of 64 KiB has less in every
 // form in which each byte takes up to six.
 const maxHeld = 512 << 10
@@ -106,3 +108,19 @@ func (s *Stream) Flush() {
 // Held is what may be the beginning of a value and is not emitted. It is the
 // Stream's, to be written to the one of another image.
 func (s *Stream) Held() []byte { return s.held }
+
+// Head reads until n bytes can be shown, and returns what can.
+func (s *Set) Head(r io.Reader, n int) []byte {
+	var head []byte
+	stream := s.Stream(func(text []byte) { head = append(head, text...) })
+	piece := make([]byte, n)
+	for read := 0; len(head) < n && read < n+maxHeld; {
+		m, err := r.Read(piece[:n-len(head)])
+		stream.Write(piece[:m])
+		if read += m; err != nil {
+			stream.Flush()
+			break
+		}
+	}
+	return head[:min(len(head), n)]
+}

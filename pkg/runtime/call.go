@@ -57,7 +57,7 @@ func (c *call) run(ctx context.Context, f func(ctx context.Context) error) error
 	if left := c.kill(done); left != nil {
 		err = errors.Join(err, left)
 	}
-	return &CommandError{c.op, c.id, readWords(c.log).String(), err}
+	return &CommandError{c.op, c.id, c.runtime.readWords(c.log).String(), err}
 }
 
 // kill ends the call with all that it has forked, and waits until f is back.
@@ -85,14 +85,14 @@ func (c *call) failure(err error) error {
 	if err == nil {
 		return nil
 	}
-	detail := readWords(c.log).String()
+	detail := c.runtime.readWords(c.log).String()
 	switch {
 	case c.words != nil:
 		err = c.words(err)
 	case detail != "":
 		err = fmt.Errorf("%s did not succeed", c.runtime.binary.Name)
 	default:
-		detail, err = clean(err.Error()), fmt.Errorf("%s did not succeed", c.runtime.binary.Name)
+		detail, err = clean(c.runtime.shown(err.Error())), fmt.Errorf("%s did not succeed", c.runtime.binary.Name)
 	}
 	return &CommandError{c.op, c.id, detail, err}
 }

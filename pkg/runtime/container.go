@@ -52,7 +52,7 @@ func (c *Container) Start(ctx context.Context) error {
 func (c *Container) Words() string {
 	var all []string
 	for _, log := range []string{createLog, startLog} {
-		if text := readWords(filepath.Join(c.dir, log)).String(); text != "" {
+		if text := c.runtime.readWords(filepath.Join(c.dir, log)).String(); text != "" {
 			all = append(all, text)
 		}
 	}

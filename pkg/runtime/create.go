@@ -100,7 +100,7 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 // pid would let us signal, kill and reap a stranger.
 func (c *call) adopt(pidFile string) (*Process, error) {
 	fail := func(err error) (*Process, error) {
-		return nil, &CommandError{c.op, c.id, readWords(c.log).String(), fmt.Errorf("%s reported success: %w", c.runtime.binary.Name, err)}
+		return nil, &CommandError{c.op, c.id, c.runtime.readWords(c.log).String(), fmt.Errorf("%s reported success: %w", c.runtime.binary.Name, err)}
 	}
 	pid, err := readPid(pidFile)
 	if err != nil {

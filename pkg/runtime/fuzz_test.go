@@ -25,7 +25,7 @@ func fit(text string, most int) bool {
 func FuzzLog(f *testing.F) {
 	f.Add([]byte(`{"level":"error","msg":"red \u001b[31m\nnext"}` + "\n" + `{"level":"ERROR","message":"a","err":"b"}`))
 	f.Fuzz(func(t *testing.T, log []byte) {
-		w := parseWords(log)
+		w := parseWords(log, strings.Clone)
 		for _, text := range []string{w.first, w.last} {
 			if !fit(text, maxWords+len(" …")) {
 				t.Errorf("%q", text)

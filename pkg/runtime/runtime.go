@@ -22,6 +22,10 @@ const defaultCallTimeout = 10 * time.Second
 type Options struct {
 	Root        string        // the runtime's --root: absolute, made with mode 0700 if missing
 	CallTimeout time.Duration // bound of each call; 0: 10 s
+
+	// Shown is given what a runtime says, before it is shortened, and returns what
+	// may be told of it: without secrets, say. Nil: all of it.
+	Shown func(words string) string
 }
 
 // Runtime drives one runtime program. Its methods may be called at the same
@@ -30,6 +34,7 @@ type Runtime struct {
 	binary  Binary
 	root    string
 	timeout time.Duration
+	shown   func(string) string
 	program *sealed
 	closed  atomic.Bool
 	inits   sync.Map // pids of the containers' inits, from Create until Reap
@@ -53,11 +58,14 @@ func Open(b Binary, o Options) (*Runtime, error) {
 	if o.CallTimeout == 0 {
 		o.CallTimeout = defaultCallTimeout
 	}
+	if o.Shown == nil {
+		o.Shown = func(words string) string { return words }
+	}
 	if err := os.MkdirAll(o.Root, 0o700); err != nil {
 		return nil, fmt.Errorf("open runtime %s: %w", b.Name, err)
 	}
 	step.Done("runtime-root-made")
-	return &Runtime{binary: b, root: o.Root, timeout: o.CallTimeout, program: b.sealed}, nil
+	return &Runtime{binary: b, root: o.Root, timeout: o.CallTimeout, shown: o.Shown, program: b.sealed}, nil
 }
 
 // Name returns the name of the program: youki, crun or runc.

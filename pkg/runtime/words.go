@@ -37,13 +37,13 @@ type record struct {
 	Err     string `json:"err"`
 }
 
-func readWords(log string) words { return parseWords(readEnds(log)) }
+func (r *Runtime) readWords(log string) words { return parseWords(readEnds(log), r.shown) }
 
-func parseWords(log []byte) (w words) {
+func parseWords(log []byte, shown func(string) string) (w words) {
 	lines := bufio.NewScanner(bytes.NewReader(log))
 	lines.Buffer(nil, 2*maxLogPart+1)
 	for lines.Scan() {
-		text := message(lines.Bytes())
+		text := clean(shown(message(lines.Bytes())))
 		if text == "" {
 			continue
 		}
@@ -55,7 +55,7 @@ func parseWords(log []byte) (w words) {
 	return w
 }
 
-// message returns the error in one line, or "". A line that is no record (cut
+// message returns the error, or "". A line that is no record (cut
 // by the bounds, or written by something else) tells nothing for certain.
 func message(line []byte) string {
 	var r record
@@ -68,7 +68,7 @@ func message(line []byte) string {
 	if r.Err != "" {
 		text += ": " + r.Err
 	}
-	return clean(text)
+	return text
 }
 
 // readEnds reads a file, of a long one its beginning and its end.

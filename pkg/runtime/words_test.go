@@ -7,6 +7,9 @@ import (
 	"testing"
 )
 
+// all is a runtime all of whose words are shown.
+var all = &Runtime{shown: strings.Clone}
+
 func TestWords(t *testing.T) {
 	const youki = `{"level":"ERROR","message":"failed to prepare rootfs","err":"Mount(ENODEV)"}
 {"level":"ERROR","message":"error in executing command: failed to create container: no rootfs\n\nStack backtrace:\n   0: <unknown>"}
@@ -24,11 +27,23 @@ func TestWords(t *testing.T) {
 	} {
 		path := filepath.Join(t.TempDir(), "log")
 		must(t, os.WriteFile(path, []byte(c.log), 0o600))
-		if got := readWords(path).String(); got != c.want {
+		if got := all.readWords(path).String(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	if got := readWords("/nowhere").String(); got != "" {
+	if got := all.readWords("/nowhere").String(); got != "" {
 		t.Errorf("no log: %q", got)
+	}
+}
+
+// What may not be told is taken out before words are shortened, or nobody would
+// recognise it.
+func TestWordsAreShortenedLast(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	long := strings.Repeat("x", maxWords-4)
+	must(t, os.WriteFile(path, []byte(`{"level":"error","msg":"`+long+`canary\nof two lines"}`), 0o600))
+	r := &Runtime{shown: func(words string) string { return strings.ReplaceAll(words, "canary\nof two lines", "?") }}
+	if got := r.readWords(path).String(); got != long+"?" {
+		t.Errorf("%q", got)
 	}
 }
