@@ -172,7 +172,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string, sockets *listen.Sockets) {
 	d.host = &launch.Host{
 		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log, Redact: d.redact,
-		Sockets: sockets, OnMainThread: d.onMainThread,
+		Sockets: sockets, OnMainThread: d.onMainThread, Swept: d.tellSwept,
 	}
 	if d.env.systemd.Service { // systemd listens to no other process
 		d.host.Keeper = store{d.notifier}
@@ -184,15 +184,24 @@ func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string,
 func (d *daemon) sweep(spared ...string) error {
 	ctx, cancel := context.WithTimeout(d.signals.context(), sweepTime)
 	defer cancel()
-	ids, err := d.host.Sweep(ctx, spared...)
-	for _, id := range ids {
-		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
-	}
-	if err != nil {
+	if _, err := d.host.Sweep(ctx, spared...); err != nil {
 		d.unswept = strings.Split(err.Error(), "\n") // a joined error has a line for each
 		d.log.Warn("sweep is incomplete; the next start tries again", event("sweep-cleaned"), zap.Error(err))
 	}
 	return d.signals.context().Err()
+}
+
+// tellSwept has the journal know before the launches cannot be told of any more.
+func (d *daemon) tellSwept(ids []string) {
+	for _, id := range ids {
+		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
+	}
+	if d.sink == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(d.signals.context(), farewellTime)
+	defer cancel()
+	_ = d.sink.Flush(ctx) // a journald that does not answer is not waited for
 }
 
 // serve runs the gateways until the daemon is asked to end.

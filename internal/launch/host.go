@@ -23,6 +23,7 @@ type Host struct {
 	Self   string                           // path of gatewayd's own binary
 	Write  journal.Writer                   // takes each line that a gateway writes
 	Log    *zap.Logger                      // nil: nobody listens
+	Swept  func(ids []string)               // is told what a sweep has removed; nil: nobody asks
 	Redact *redact.Set                      // knows each secret before it can be shown; nil: there is none
 
 	Sockets *listen.Sockets // what systemd has handed over; nil: nothing

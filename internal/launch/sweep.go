@@ -24,6 +24,9 @@ import (
 // What goes by a name of spared stays: launches that were taken over from an
 // earlier image of this process, which has them by now.
 //
+// The directories by which the launches are known go last, after Swept was told of
+// them: of a sweep that is killed the next one has all that nobody has heard of.
+//
 // It returns the ids of the launches that were removed, and all errors joined;
 // what it could not remove stays for the next sweep. A second call is harmless.
 func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
@@ -45,6 +48,12 @@ func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
 		} else if isID(name) {
 			swept = append(swept, name)
 		}
+	}
+	if h.Swept != nil && len(swept) > 0 {
+		h.Swept(swept)
+	}
+	for _, id := range swept {
+		errs = append(errs, bundle.Remove(ctx, h.Dirs.Launches(), id, bundle.RemoveOptions{}))
 	}
 	return swept, errors.Join(append(errs, h.children.reapOrphans())...)
 }
@@ -148,7 +157,7 @@ var idForm = regexp.MustCompile(`^[a-z0-9][a-z0-9-]*-[0-9]+-[a-z2-7]{10}$`)
 func isID(name string) bool { return idForm.MatchString(name) }
 
 // sweepLaunch is Clean for a launch of which only the name is known, and its
-// leaf if it has one.
+// leaf if it has one. The directory of that name stays.
 func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf, how bundle.RemoveOptions) error {
 	scrubbed := scrubLeft(filepath.Join(h.Dirs.Launches(), id))
 	if err := h.endLeft(ctx, id, leaf); err != nil {
@@ -166,7 +175,7 @@ func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf, h
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}
-	return bundle.Remove(ctx, h.Dirs.Launches(), id, bundle.RemoveOptions{})
+	return nil // what could not be scrubbed goes with its directory
 }
 
 // treesOf are the names of a launch's root and of the directories beside it, as

@@ -252,3 +252,25 @@ func TestSweepOfSockets(t *testing.T) {
 	}
 	b.noFiles(t)
 }
+
+// A sweep that is killed must leave what nobody has heard of to the next one.
+func TestSweepTellsOfALaunchBeforeItForgetsIt(t *testing.T) {
+	b := fakeBench(t)
+	const id = "web-1-aaaaaaaaaa"
+	launched, tree := filepath.Join(b.Dirs.Launches(), id), filepath.Join(b.Dirs.Rootfs(), id)
+	for _, dir := range []string{launched, tree} {
+		must(t, os.Mkdir(dir, 0o700))
+	}
+	var told []string
+	b.Swept = func(ids []string) {
+		told = ids
+		_, nameErr := os.Stat(launched)
+		_, treeErr := os.Stat(tree)
+		if nameErr != nil || !os.IsNotExist(treeErr) {
+			t.Errorf("when it is told: %v, %v", nameErr, treeErr)
+		}
+	}
+	if ids := b.swept(t); !slices.Equal(ids, []string{id}) || !slices.Equal(told, ids) {
+		t.Errorf("swept %v, told %v", ids, told)
+	}
+}
