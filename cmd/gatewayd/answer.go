@@ -87,6 +87,7 @@ func (d *daemon) resume(ctx context.Context, name string, how func(context.Conte
 	if err := d.unhold(name); err != nil {
 		return err
 	}
+	d.endHold(name)
 	return how(ctx, name)
 }
 
@@ -99,6 +100,7 @@ func (d *daemon) Stop(ctx context.Context, name string) error {
 	if err := d.hold(name); err != nil {
 		return err
 	}
+	d.endHold(name)
 	return d.supervisor.Stop(ctx, name)
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/held"
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
@@ -52,6 +53,7 @@ type daemon struct {
 	lock       *launch.Lock
 	notifier   systemd.Notifier
 	supervisor *supervisor.Supervisor
+	holding    *holding
 	gateways   gateways
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
@@ -174,6 +176,7 @@ func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string,
 		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log, Redact: d.redact,
 		Sockets: sockets, OnMainThread: d.onMainThread, Swept: d.tellSwept,
 	}
+	d.holding = newHolding(held.Store{Dir: dirs.Held(), Keys: dirs.Runtime})
 	if d.env.systemd.Service { // systemd listens to no other process
 		d.host.Keeper = store{d.notifier}
 	}
@@ -224,7 +227,13 @@ func (d *daemon) serve(c *config.Config) error {
 	answered := make(chan error, 1)
 	go func() { answered <- control.Serve(ctx, d.listener, d, d.redact) }()
 	go d.notifier.KeepAlive(ctx, d.env.systemd.Watchdog, d.supervisor.Answers)
-	err := errors.Join(d.watch(c), d.shutdown())
+	holds, closeHolds := context.WithCancel(ctx)
+	var holdsClosed sync.WaitGroup
+	holdsClosed.Go(func() { d.keepHolds(holds) })
+	err := d.watch(c)
+	closeHolds() // from here on gateways end because gatewayd does, and stay held
+	holdsClosed.Wait()
+	err = errors.Join(err, d.shutdown())
 	d.confirming.Wait() // it ends with the signal, and takes its container away
 	cancel()
 	err = errors.Join(err, <-answered)
@@ -249,6 +258,7 @@ func (d *daemon) begin(c *config.Config) error {
 		d.readAnew()
 		return err
 	}
+	d.keepOnly(c)
 	for _, g := range c.Gateways {
 		if err := d.add(g); err != nil {
 			return err

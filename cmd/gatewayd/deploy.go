@@ -29,6 +29,7 @@ func (d *daemon) bring(ctx context.Context, entry gateway, c change) (revision s
 	d.save(entry)                                         // a number that was used is not used again, whatever happens
 	release, _ := entry.defined.add(number(n), c.gateway) // what it says is the cause of the launch's end
 	d.gateways.expect(c.gateway.Stop.Timeout)
+	d.endHold(name)
 	answered := make(chan error, 1)
 	go func() {
 		err := d.supervisor.Deploy(context.WithoutCancel(ctx), name, supervisor.Deployment{

@@ -134,6 +134,7 @@ func (d *daemon) add(file config.Gateway) error {
 	revision, g := d.first(entry)
 	trial, done := d.trial(entry)
 	defer done()
+	held := d.heldBefore(g)
 	release, _ := entry.defined.add(revision, g) // what it says is the cause of the first launch's end
 	defer release()
 	d.gateways.put(entry)
@@ -141,7 +142,7 @@ func (d *daemon) add(file config.Gateway) error {
 	err = d.supervisor.Add(supervisor.Gateway{
 		Name: file.Name, Revision: revision, Policy: d.policy(g),
 		Launcher: entry.launcher, Prober: entry.launcher, Traffic: entry.launcher, Stopped: stopped,
-		Trial: trial,
+		Trial: trial, Held: held,
 	})
 	if err != nil {
 		d.gateways.remove(file.Name)

@@ -70,6 +70,9 @@ func (d *daemon) observe(e supervisor.Event) {
 		d.log.With(of...).Warn("isolation.bare is set: "+e.Gateway+" runs without a container, with all that this user may do",
 			event("bare-warning"))
 	}
+	if e.Kind == supervisor.GatewayHeld || e.Kind == supervisor.DeploySwitched {
+		d.holding.soon()
+	}
 	d.awaitAddress(e)
 }
 

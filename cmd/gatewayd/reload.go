@@ -87,6 +87,9 @@ func (d *daemon) update(ctx context.Context, file config.Gateway) error {
 		entry.file = file
 		d.gateways.put(entry)
 		c.why, c.gateway = "configuration changed", file
+	case s.Phase == supervisor.Held:
+		d.lookAtHold(ctx, s, true)
+		return nil
 	case s.Phase == supervisor.Failed:
 		return d.startAgain(ctx, file.Name)
 	case d.sourceChanged(ctx, entry, s):
@@ -178,6 +181,7 @@ func (d *daemon) removeOthers(ctx context.Context, c *config.Config) (wait func(
 func (d *daemon) removeGateway(ctx context.Context, entry gateway) error {
 	defer close(entry.gone)
 	name := entry.file.Name
+	d.endHold(name)
 	err := errors.Join(d.supervisor.Remove(ctx, name), entry.launcher.Close(), entry.history.Remove())
 	if err != nil {
 		err = fmt.Errorf("remove gateway %s: %w", name, err)

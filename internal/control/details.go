@@ -36,6 +36,9 @@ func trouble(g Gateway, now time.Time) []string {
 	if !g.Ready && g.ProbeError != "" {
 		add("probe: %s", printable(g.ProbeError))
 	}
+	if g.Phase == "held" {
+		add("held until its configuration, a secret or its source changes; gatewayd start %s tries at once", printable(g.Name))
+	}
 	if g.Failures > 1 {
 		add("failed %d times in a row", g.Failures)
 	}

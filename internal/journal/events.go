@@ -62,6 +62,7 @@ var events = []struct{ name, id string }{
 	{"daemon-reexecuted", "9d8f5e29a22842cca8512a2dd9a655a9"},
 	{"reexec-started", "132a5e99079d49299785845b75c800c2"},
 	{"reexec-refused", "8821eaccf8644d599f584f5acf63faec"},
+	{"hold-lost", "d134157a31514118a7e0da857e8d753c"},
 	{"gateway-held", "3018f2b9ccfe4e8fa075d189f41df2b0"},
 	{"gateway-released", "01b185d929e14610ae907d681ffe24a6"},
 }

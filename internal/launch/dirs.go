@@ -66,5 +66,8 @@ func (d Dirs) Data(gateway string) string { return filepath.Join(d.State, config
 // Stopped holds an empty file for each gateway that its operator stopped.
 func (d Dirs) Stopped() string { return filepath.Join(d.State, "stopped") }
 
+// Held holds a file for each gateway that waits for a change.
+func (d Dirs) Held() string { return filepath.Join(d.State, "held") }
+
 // Revisions holds the history of each gateway, one file each.
 func (d Dirs) Revisions() string { return filepath.Join(d.State, "revisions") }

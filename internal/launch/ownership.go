@@ -17,7 +17,7 @@ import (
 // on directories that exist, so that neither a umask nor an earlier mistake
 // leaves one open.
 func (d Dirs) Create(root bool) error {
-	for _, path := range []string{d.Runtime, d.Launches(), d.Secrets(), d.RuntimeRoot(), d.State, d.Rootfs(), filepath.Dir(d.Data("any")), d.Stopped(), d.Digests(), d.Revisions()} {
+	for _, path := range []string{d.Runtime, d.Launches(), d.Secrets(), d.RuntimeRoot(), d.State, d.Rootfs(), filepath.Dir(d.Data("any")), d.Stopped(), d.Held(), d.Digests(), d.Revisions()} {
 		if err := createDir(path); err != nil {
 			return err
 		}
@@ -35,7 +35,7 @@ func (d Dirs) Create(root bool) error {
 // reload); those beneath for container root alone.
 func (d Dirs) setMode(path string, root bool) error {
 	switch {
-	case !root || path == d.Stopped() || path == d.Digests() || path == d.Revisions():
+	case !root || path == d.Stopped() || path == d.Held() || path == d.Digests() || path == d.Revisions():
 		return os.Chmod(path, 0o700)
 	case path == d.Runtime || path == d.State:
 		return errors.Join(os.Lchown(path, 0, 0), os.Chmod(path, 0o711))

@@ -91,6 +91,10 @@ var All = []Step{
 	// What an operator wants, and what became of it.
 	{"stop-noted", "an operator's stop holds over a restart"},
 	{"stop-forgotten", "it does not any more"},
+	{"hold-aside", "what a held gateway waits for is written, under another name"},
+	{"hold-kept", "it has replaced the one before"},
+	{"hold-sealed", "a key for what it must not tell lies in the runtime directory"},
+	{"hold-forgotten", "one of these files is gone"},
 	{"history-aside", "a history is written, under another name"},
 	{"history-kept", "it has replaced the one before"},
 	{"history-removed", "that of a gateway which a reload has removed is gone"},
