@@ -149,7 +149,7 @@ func (d *daemon) lookAtHold(ctx context.Context, s supervisor.Status, whole bool
 		return
 	}
 	if !begun {
-		k.Hold = held.Hold{Since: s.Since, Cause: text(s.Cause), Print: now}
+		k.Hold = held.Hold{Since: s.Since, Cause: d.redact.String(text(s.Cause)), Print: now}
 	}
 	d.tellLost(s.Name, d.holding.keep(s.Name, k.Hold))
 }
