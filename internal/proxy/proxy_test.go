@@ -317,6 +317,27 @@ func TestDialReachesTheLaunchThatIsMeant(t *testing.T) {
 	})
 }
 
+// A program that is frozen after a probe never closes: nothing of the probe waits
+// for it.
+func TestDialLeavesNothingWithADeafProgram(t *testing.T) {
+	pairs(t, func(t *testing.T, front, back string) {
+		deaf := make(chan struct{})
+		p := serve(t, front, Options{Park: limit})
+		p.Add(1, start(t, back, func(net.Conn) { <-deaf }).dial())
+		t.Cleanup(func() { close(deaf) })
+		c, err := p.Dial(t.Context(), 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Close()
+		eventually(t, "no connection", func() bool {
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return len(p.conns) == 0
+		})
+	})
+}
+
 func TestDialThroughWildcards(t *testing.T) {
 	for _, address := range []string{"0.0.0.0:0", "[::]:0", "[::1]:0"} {
 		l, err := net.Listen("tcp", address)

@@ -42,10 +42,14 @@ func (c *conn) runUp() {
 	c.p.mu.Lock()
 	defer c.p.mu.Unlock()
 	c.up.end = e
-	switch e {
-	case eof:
+	switch {
+	case e == eof && c.steered != nil:
+		// Who dialled has its answer. A program that is frozen next would keep the
+		// rest open for as long as it is.
+		c.cut()
+	case e == eof:
 		endStream(c.backend)
-	case noFrom:
+	case e == noFrom:
 		c.abort()
 	}
 	c.wayEnded()
