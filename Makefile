@@ -88,6 +88,10 @@ bench-traffic: setup-test build ## measure what clients notice of crashes, deplo
 fuzz: ## run every fuzz target for a while, one after the other; FUZZTIME=30s
 	@scripts/fuzz
 
+.PHONY: soak
+soak: setup-test build ## 10,000 launches in the test host, and nothing is left of them; LAUNCHES=N
+	@scripts/soak
+
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached
 	$(golangci_lint) run
