@@ -88,6 +88,9 @@ func delay(p RestartPolicy, k int, random float64) time.Duration {
 	return max(time.Duration(d), time.Millisecond)
 }
 
+// mayRunPause is the longest time until Clean is tried again of what holds others back.
+const mayRunPause = 5 * time.Second
+
 // retryDelay is the time until Clean, a standby or the steering is tried again after so many failures: 1 s, doubling
 // up to a minute.
 func retryDelay(failures int) time.Duration {

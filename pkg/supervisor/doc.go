@@ -32,8 +32,8 @@
 // CallTimeout, three times, and then leaves it to Clean. A frozen launch is killed without a signal, which it could
 // not take.
 // Whatever happens on the way, cleaning follows: a launch is forgotten only when Clean has succeeded. A Clean that
-// fails is reported (CleanIncomplete, Status.Leftovers) and asked again after 1 s, 2 s, up to a minute, for as long
-// as it takes.
+// fails is reported (CleanIncomplete, Status.Leftovers) and asked again after 1 s, 2 s, up to a minute, or up to 5 s
+// while a process may be left, for as long as it takes.
 //
 // # Roles
 //

@@ -105,6 +105,9 @@ func (l *launch) length(s state) time.Duration {
 	case cleaning, freezing, thawing:
 		return l.policy.CallTimeout + grace
 	case leftover:
+		if l.mayRun { // the next launch may wait for it
+			return min(retryDelay(l.cleanTries), mayRunPause)
+		}
 		return retryDelay(l.cleanTries)
 	case draining:
 		return l.policy.Deploy.Drain
