@@ -68,6 +68,7 @@ type Traffic interface {
 
 // Prober asks one question: does launch n work? Nil: yes. It blocks at most until ctx ends. One probe at a time
 // is asked per launch; those of a standby or of a deploy's new launch come beside those of the one that serves.
+// An error that wraps ErrUnasked says nothing of the launch: it is shown, asked again, and not counted.
 type Prober interface {
 	Probe(ctx context.Context, n int) error
 }

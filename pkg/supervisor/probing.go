@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -77,7 +78,7 @@ func (m *machine) probeGood(now time.Time, l *launch) {
 func (m *machine) probeFailed(now time.Time, l *launch, err error) {
 	p := &l.probe
 	p.err = err
-	if l.state != ready {
+	if l.state != ready || errors.Is(err, ErrUnasked) {
 		return
 	}
 	p.failed++

@@ -181,6 +181,8 @@ func scriptError(text string) error {
 		return fmt.Errorf("%w: %s", ErrPermanent, rest)
 	case "running":
 		return fmt.Errorf("%w: %s", ErrRunning, rest)
+	case "unasked":
+		return fmt.Errorf("%w: %s", ErrUnasked, rest)
 	case "uncounted":
 		return fmt.Errorf("%w: %s", ErrUncounted, rest)
 	case "deadline":
