@@ -132,7 +132,7 @@ func (d *daemon) add(file config.Gateway) error {
 	entry := gateway{file: file, launcher: launch.NewLauncher(d.host), history: history}
 	entry.defined = newDefined(entry.launcher)
 	revision, g := d.first(entry)
-	trial, done := d.trial(entry)
+	trial, done := d.trial(entry, g)
 	defer done()
 	held := d.heldBefore(g)
 	release, _ := entry.defined.add(revision, g) // what it says is the cause of the first launch's end
@@ -172,7 +172,7 @@ func (d *daemon) first(entry gateway) (revision string, g config.Gateway) {
 // trial is what the first revision has still to prove itself against, since a
 // gatewayd before this one; nil: nothing. done is to be called when the
 // supervisor has the gateway.
-func (d *daemon) trial(entry gateway) (trial *supervisor.Trial, done func()) {
+func (d *daemon) trial(entry gateway, serving config.Gateway) (trial *supervisor.Trial, done func()) {
 	before, until, ok := entry.history.Trial()
 	if !ok {
 		return nil, func() {}
@@ -184,7 +184,16 @@ func (d *daemon) trial(entry gateway) (trial *supervisor.Trial, done func()) {
 		return nil, func() {}
 	}
 	release, _ := entry.defined.add(number(before.Number), g) // its listeners may be had when it is needed
-	return &supervisor.Trial{Previous: number(before.Number), Policy: d.policy(g), Until: until}, release
+	return &supervisor.Trial{Previous: number(before.Number), Policy: d.policy(g), Until: trialEnd(time.Now(), until, serving.Deploy.Confirm)}, release
+}
+
+// trialEnd bounds what was written down by a clock that may have been set back since: a
+// trial never lasts longer than it was given.
+func trialEnd(now, until time.Time, confirm time.Duration) time.Time {
+	if most := now.Add(confirm); until.After(most) {
+		return most
+	}
+	return until
 }
 
 // number is a revision as the supervisor and the launcher know it.

@@ -17,6 +17,7 @@ type examination struct {
 	ctx   context.Context
 	root  *os.File // opened with O_PATH
 	cache *surveyCache
+	clock func() time.Time // time.Now, but for tests of a clock that is set
 
 	// What has a ctime before settled is known to have been so when the walk
 	// began. What has one after fresh is looked at with patience.
@@ -42,7 +43,7 @@ const racy = 2 * time.Second
 // than now did not change since.
 func newExamination(ctx context.Context, root *os.File, now time.Time, o SurveyOptions) *examination {
 	return &examination{
-		SurveyOptions: o, ctx: ctx, root: root, cache: &surveyCache{},
+		SurveyOptions: o, ctx: ctx, root: root, cache: &surveyCache{}, clock: time.Now,
 		settled: now.Add(-racy).UnixNano(), fresh: now.Add(-tick).UnixNano(),
 		total: tally{newest: now.Add(-racy).UnixNano()},
 		links: map[inode]*linkedFile{},
@@ -139,8 +140,13 @@ const tick = 20 * time.Millisecond
 func (x *examination) look(see func() (sighting, error)) (sighting, error) {
 	s, err := see()
 	for range 10 {
-		if err != nil || s.ctime < x.fresh || time.Now().UnixNano() > s.ctime+int64(tick) {
+		if err != nil || s.ctime < x.fresh {
 			return s, err
+		}
+		// A time that is far ahead is from before the clock was set back: another change
+		// would have another one. Else each entry of such a tree would cost a tick.
+		if now := x.clock().UnixNano(); now > s.ctime+int64(tick) || s.ctime > now+int64(racy) {
+			return s, nil
 		}
 		select {
 		case <-time.After(tick):

@@ -33,6 +33,7 @@ type outlet struct {
 	changed func()
 	release func(*loop) // its name is free
 	ended   func(*loop)
+	now     func() time.Time
 }
 
 // calls holds the contexts of one launch's calls.
@@ -46,7 +47,7 @@ type calls struct {
 func newLoop(g Gateway, out outlet) *loop {
 	l := &loop{
 		gateway: g, out: out,
-		machine: newMachine(time.Now(), g, rand.Float64),
+		machine: newMachine(out.now(), g, rand.Float64),
 		inbox:   make(chan input, 16),
 		hurried: make(chan struct{}, 1),
 		done:    make(chan struct{}),
@@ -111,7 +112,7 @@ func (l *loop) turn(in input) bool {
 	if l.attend(in) {
 		return false
 	}
-	actions := l.machine.step(time.Now(), in)
+	actions := l.machine.step(l.out.now(), in)
 	for _, a := range actions {
 		l.steer(a)
 	}
@@ -189,7 +190,7 @@ func (l *loop) reset(deadline time.Time) {
 	case deadline.IsZero():
 		l.timer.Stop()
 	default:
-		l.timer.Reset(time.Until(deadline))
+		l.timer.Reset(deadline.Sub(l.out.now()))
 	}
 	l.set = deadline
 }

@@ -145,7 +145,7 @@ func (l *loop) hold(h askHold) {
 		h.held <- nil
 		return
 	}
-	state := l.machine.save(time.Now())
+	state := l.machine.save(l.out.now())
 	h.held <- &state
 	<-h.goOn
 }
@@ -163,7 +163,7 @@ func (l *loop) tellCalm() {
 		case busy == "":
 			a.answer <- nil
 		case late:
-			a.answer <- fmt.Errorf("suspend %s: %s, for another %v: try again then", l.gateway.Name, busy, time.Until(until).Round(time.Second))
+			a.answer <- fmt.Errorf("suspend %s: %s, for another %v: try again then", l.gateway.Name, busy, until.Sub(l.out.now()).Round(time.Second))
 		}
 		return busy == "" || late
 	})

@@ -105,6 +105,7 @@ func (s snapshot) at(now time.Time) Status {
 	if !s.forgetAt.IsZero() && !now.Before(s.forgetAt) {
 		s.Failures = 0
 	}
+	s.onClock(now)
 	return s.Status
 }
 

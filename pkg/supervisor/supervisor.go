@@ -15,6 +15,7 @@ import (
 type Supervisor struct {
 	observe func(Event)
 	changed chan struct{}
+	now     func() time.Time // time.Now, but for tests of a clock that is set
 
 	mu      sync.Mutex // held for a moment only, never while anything is waited for
 	loops   map[string]*loop
@@ -32,6 +33,7 @@ func New(observe func(Event)) *Supervisor {
 	return &Supervisor{
 		observe: observe,
 		changed: make(chan struct{}, 1),
+		now:     time.Now,
 		loops:   make(map[string]*loop),
 		leaving: make(map[*loop]bool),
 	}
@@ -51,7 +53,7 @@ func (s *Supervisor) Add(g Gateway) error {
 	case s.loops[g.Name] != nil:
 		return fmt.Errorf("add gateway %q: there is one of this name", g.Name)
 	}
-	l := newLoop(g, outlet{s.observe, s.noteChange, s.release, s.ended})
+	l := newLoop(g, outlet{s.observe, s.noteChange, s.release, s.ended, s.now})
 	s.loops[g.Name] = l
 	go l.run()
 	s.noteChange()
@@ -106,7 +108,7 @@ func (s *Supervisor) Deploy(ctx context.Context, name string, d Deployment) erro
 
 // Status returns a snapshot of every gateway, sorted by name. It waits for nobody.
 func (s *Supervisor) Status() []Status {
-	now := time.Now()
+	now := s.now()
 	loops := s.all()
 	list := make([]Status, 0, len(loops))
 	for _, l := range loops {
