@@ -1,7 +1,6 @@
 package systemd
 
 import (
-	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -55,48 +54,12 @@ func (n Notifier) Extend(d time.Duration) error {
 	return n.send(fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", max(d, time.Second).Microseconds()))
 }
 
-// Watchdog tells that we are alive.
-func (n Notifier) Watchdog() error { return n.send(daemon.SdNotifyWatchdog) }
-
 func (Notifier) send(lines ...string) error {
 	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
 		return fmt.Errorf("notify service manager: %w", err)
 	}
 	step.Done("manager-told")
 	return nil
-}
-
-// KeepAlive sends WATCHDOG=1 at once and twice in each interval, as long as
-// answers returns nil within half of it. It returns when ctx ends, or at once
-// when interval is 0. An answers that hangs or fails means silence: the manager
-// then ends and restarts us.
-func (n Notifier) KeepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error) {
-	// The next one comes soon, and nobody could act on an error.
-	keepAlive(ctx, interval, answers, func() { _ = n.Watchdog() })
-}
-
-func keepAlive(ctx context.Context, interval time.Duration, answers func(context.Context) error, send func()) {
-	if interval <= 0 {
-		return
-	}
-	ticker := time.NewTicker(interval / 2)
-	defer ticker.Stop()
-	for {
-		if alive(ctx, interval/2, answers) {
-			send()
-		}
-		select {
-		case <-ticker.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func alive(ctx context.Context, limit time.Duration, answers func(context.Context) error) bool {
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	return answers(ctx) == nil && ctx.Err() == nil
 }
 
 // statusLine makes the STATUS= of one line: a newline in it would begin a

@@ -1,14 +1,10 @@
 package systemd
 
 import (
-	"context"
-	"errors"
 	"net"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -52,7 +48,6 @@ func TestNotifier(t *testing.T) {
 		{func() error { return n.Stopping("") }, "STOPPING=1\nSTATUS="},
 		{func() error { return n.Extend(90 * time.Second) }, "EXTEND_TIMEOUT_USEC=90000000"},
 		{func() error { return n.Extend(-time.Second) }, "EXTEND_TIMEOUT_USEC=1000000"},
-		{n.Watchdog, "WATCHDOG=1"},
 	} {
 		if err := test.send(); err != nil {
 			t.Fatal(err)
@@ -99,41 +94,6 @@ func TestStatusIsCutBetweenCharacters(t *testing.T) {
 		}
 	}
 }
-
-// KeepAlive is silent while the daemon does not answer: that is its whole worth.
-func TestKeepAlive(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithTimeout(t.Context(), 250*time.Second)
-		defer cancel()
-		began := time.Now()
-		answers := func(ctx context.Context) error {
-			switch at := time.Since(began); {
-			case at > 65*time.Second && at < 119*time.Second:
-				return errors.New("the loop is gone")
-			case at > 119*time.Second && at < 179*time.Second:
-				<-ctx.Done()
-				return ctx.Err()
-			case at > 179*time.Second && at < 239*time.Second:
-				<-ctx.Done()
-				return nil // too late
-			}
-			return nil
-		}
-		var sent []int
-		keepAlive(ctx, 30*time.Second, answers, func() { sent = append(sent, int(time.Since(began).Seconds())) })
-		if want := []int{0, 15, 30, 45, 60, 240}; !slices.Equal(sent, want) {
-			t.Errorf("WATCHDOG=1 at %v, want %v", sent, want)
-		}
-		if took := time.Since(began); took != 250*time.Second {
-			t.Errorf("ended after %s", took)
-		}
-	})
-}
-
-func TestKeepAliveWithoutWatchdog(t *testing.T) {
-	Notifier{}.KeepAlive(t.Context(), 0, func(context.Context) error { t.Error("asked"); return nil })
-}
-
 // A secret is not in what systemctl shows, neither whole nor cut off with the rest.
 func TestStatusIsRedacted(t *testing.T) {
 	conn := manager(t)
