@@ -8,6 +8,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/control"
+	"github.com/gatewayd/gatewayd/internal/launch"
 )
 
 // Exit codes of gatewayd. 78 is EX_CONFIG of sysexits(3), which the units name
@@ -48,6 +49,8 @@ func exitCode(err error) int {
 	var faults config.Faults
 	var answer *control.Error
 	switch {
+	case errors.As(err, &code) && code.Code == exitConfig && launch.Passing(err):
+		return exitFailure // nothing is wrong in the file, and systemd is to try again
 	case errors.As(err, &code):
 		return code.Code
 	case errors.As(err, &usage):

@@ -65,6 +65,8 @@ var events = []struct{ name, id string }{
 	{"hold-lost", "d134157a31514118a7e0da857e8d753c"},
 	{"gateway-held", "3018f2b9ccfe4e8fa075d189f41df2b0"},
 	{"gateway-released", "01b185d929e14610ae907d681ffe24a6"},
+	{"probe-unasked", "3d53bfe0967c4c69be0266955ef8824a"},
+	{"runtime-changed", "e4bed221fd7242ac9fdd72e341935e09"},
 }
 
 // MessageID returns the MESSAGE_ID of an event, 32 hexadecimal digits, or ""

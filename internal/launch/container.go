@@ -143,7 +143,7 @@ func held(err error) error {
 func (la *launch) runtime(ctx context.Context) (*runtime.Runtime, error) {
 	r, err := la.host.Runtime(ctx)
 	if errors.Is(err, runtime.ErrNoRuntime) {
-		return nil, fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
+		return nil, permanent(err)
 	}
 	return r, err
 }

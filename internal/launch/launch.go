@@ -37,6 +37,7 @@ type launch struct {
 	outdated atomic.Pointer[error] // why clients do not reach a socket that it has; nil: they do
 
 	namespace atomic.Pointer[os.File] // of the mounts; nil: it is not held
+	blind     atomic.Bool             // we were in no state to probe it the last time
 	survived  atomic.Int64            // OOM kills that the program has outlived, as a good probe shows
 
 	id, dir  string           // dir: launches/<id>

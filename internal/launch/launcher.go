@@ -93,14 +93,14 @@ func (l *Launcher) Prepare(ctx context.Context, n int, revision string) (<-chan 
 		if !errors.Is(err, supervisor.ErrRunning) {
 			la.releasePorts() // the next launch need not wait for Clean to have them
 		}
-		return nil, l.host.Redact.Error(err)
+		return nil, l.host.Redact.Error(l.host.Advised(err))
 	}
 	return la.exits, nil
 }
 
 // Start lets the program of a prepared launch run.
 func (l *Launcher) Start(ctx context.Context, n int) error {
-	return l.turn(ctx, n, (*launch).start)
+	return l.host.Advised(l.turn(ctx, n, (*launch).start))
 }
 
 // Signal asks the program to end as signal does by default; one for which it is
@@ -131,7 +131,7 @@ func (l *Launcher) Clean(ctx context.Context, n int) error {
 		l.forget(n)
 		l.prune()
 	}
-	return err
+	return l.host.Advised(err)
 }
 
 func (l *Launcher) forget(n int) {

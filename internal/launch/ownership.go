@@ -109,12 +109,13 @@ func (d Dirs) Leave() error {
 }
 
 // removeLock removes the lock and its directory. From the moment that the file
-// is gone another gatewayd may make its own there, and keeps the directory.
+// is gone another gatewayd may make its own there, and keeps the directory. One that
+// an operator has given a file system of its own (EBUSY) stays, too.
 func (d Dirs) removeLock() error {
 	for _, path := range []string{d.Lock(), d.Runtime} {
 		err := os.Remove(path)
 		step.Done("lock-removed")
-		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) {
+		if err != nil && !errors.Is(err, os.ErrNotExist) && !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EBUSY) {
 			return fmt.Errorf("remove runtime directory: %w", err)
 		}
 	}

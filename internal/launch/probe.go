@@ -77,8 +77,9 @@ func (la *launch) probe(ctx context.Context) error {
 	kills := oomKills(la.leaf)
 	if err := la.ask(ctx); err != nil {
 		la.mendPorts()
-		return err
+		return la.unasked(err)
 	}
+	la.seen()
 	la.survived.Store(kills)
 	la.holdNamespace()
 	return nil

@@ -27,9 +27,13 @@ const (
 
 // NoCgroupError says why there is no cgroup to make leaves in. Containers then
 // run without: what a container forked is killed with its pid namespace.
-type NoCgroupError struct{ Why string }
+type NoCgroupError struct {
+	Why string
+	Err error // of the kernel; nil: it has answered
+}
 
 func (e *NoCgroupError) Error() string { return "no delegated cgroup: " + e.Why }
+func (e *NoCgroupError) Unwrap() error { return e.Err }
 
 // Cgroup is a cgroup v2 directory that was given to this program: that of its
 // unit or scope with Delegate=yes.
@@ -44,15 +48,15 @@ type Cgroup struct {
 func Delegated() (*Cgroup, error) {
 	var fs unix.Statfs_t
 	if err := unix.Statfs(unifiedMount, &fs); err != nil || fs.Type != unix.CGROUP2_SUPER_MAGIC {
-		return nil, &NoCgroupError{"this machine does not have cgroup v2 alone at " + unifiedMount}
+		return nil, &NoCgroupError{"this machine does not have cgroup v2 alone at " + unifiedMount, err}
 	}
 	own, err := ownPath()
 	if err != nil {
-		return nil, &NoCgroupError{err.Error()}
+		return nil, &NoCgroupError{err.Error(), err}
 	}
 	c := &Cgroup{mount: unifiedMount, path: unitOf(own)}
 	if err := c.usable(); err != nil {
-		return nil, &NoCgroupError{err.Error()}
+		return nil, &NoCgroupError{err.Error(), err}
 	}
 	return c, nil
 }

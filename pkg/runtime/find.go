@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // Binary is a runtime program that Find has looked at. It holds a copy of it in
@@ -48,10 +50,14 @@ func (e *NoRuntimeError) Is(target error) bool { return target == ErrNoRuntime }
 // element "youki" stands for the directories of Path, which otherwise come
 // last. crun and runc are looked for in the directories of Path only.
 //
+// Where this process or the machine is short of something, such as descriptors or
+// processes, nothing is known of a candidate: then no other one is taken in its
+// place, and the error is not an ErrNoRuntime but that of the kernel.
+//
 // A candidate must be a regular executable file that belongs to root or to this
 // user and that nobody else can write, and must answer --version; youki must be
-// 0.7.0 or later (rootless cgroup v2, CVE-2025-62161, CVE-2025-62596). The
-// error is a *NoRuntimeError.
+// 0.7.0 or later (rootless cgroup v2, CVE-2025-62161, CVE-2025-62596). Any
+// other error is a *NoRuntimeError.
 func Find(ctx context.Context, want string, youkiPlaces []string) (Binary, error) {
 	if filepath.IsAbs(want) {
 		return findAt(ctx, want)
@@ -71,12 +77,32 @@ func Find(ctx context.Context, want string, youkiPlaces []string) (Binary, error
 			return b, nil
 		}
 		tried = append(tried, errs...)
+		if short := firstShort(errs); short != nil {
+			return Binary{}, fmt.Errorf("find runtime %s: %w", want, short)
+		}
 	}
 	return Binary{}, &NoRuntimeError{want, tried}
 }
 
+// firstShort is the first of errs that says nothing of a runtime, but that we were
+// in no state to look at it. What would be taken in its place stays for the life of
+// this process.
+func firstShort(errs []error) error {
+	for _, err := range errs {
+		for _, short := range []unix.Errno{unix.EMFILE, unix.ENFILE, unix.ENOMEM, unix.EAGAIN, unix.ENOSPC, unix.EIO} {
+			if errors.Is(err, short) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func findAt(ctx context.Context, path string) (Binary, error) {
 	b, err := inspect(ctx, path)
+	if short := firstShort([]error{err}); short != nil {
+		return Binary{}, fmt.Errorf("find runtime: %w", short)
+	}
 	if err != nil {
 		return Binary{}, &NoRuntimeError{path, []error{err}}
 	}
