@@ -43,6 +43,7 @@ func (d *daemon) describeGateway(s supervisor.Status) control.Gateway {
 	if !g.Bare {
 		binary := d.opening.program()
 		g.Runtime, g.RuntimeVersion, g.RuntimePath = binary.Name, binary.Version, binary.Path
+		g.RuntimeChanged = d.lookAtRuntime()
 	}
 	return g
 }
@@ -97,11 +98,9 @@ func (d *daemon) Stop(ctx context.Context, name string) error {
 	if err := d.known(name); err != nil {
 		return err
 	}
-	if err := d.hold(name); err != nil {
-		return err
-	}
+	held := d.hold(name) // a disk that is full is no reason to let it run, which may be what fills it
 	d.endHold(name)
-	return d.supervisor.Stop(ctx, name)
+	return errors.Join(d.supervisor.Stop(ctx, name), held)
 }
 
 func (d *daemon) known(name string) error {
@@ -121,8 +120,7 @@ func (d *daemon) Reload(ctx context.Context) error {
 		refused = d.Reexec(ctx)
 	}
 	err := errors.Join(d.reload(ctx), refused)
-	var code codeError
-	if errors.As(err, &code) && code.Code == exitConfig {
+	if err != nil && exitCode(err) == exitConfig {
 		return &control.Error{Code: control.CodeConfig, Message: err.Error()}
 	}
 	return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"strconv"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -74,33 +75,55 @@ func (d *daemon) write() {
 	}
 }
 
+// unwrittenPause is how long after a failure the books are written again: a disk that
+// was full has room before anything else happens to a gateway.
+const unwrittenPause = 5 * time.Second
+
 // keepBooks writes until ctx ends, and then once more.
 func (d *daemon) keepBooks(ctx context.Context) {
+	var again <-chan time.Time // nil: all is written
 	for {
 		select {
 		case <-d.written:
-			d.writeBooks()
+		case <-again:
 		case <-ctx.Done():
 			d.writeBooks()
 			return
+		}
+		again = nil
+		if !d.writeBooks() {
+			again = time.After(unwrittenPause)
 		}
 	}
 }
 
 // writeBooks writes down the histories and has the launchers forget the
-// revisions that nobody can ask for any more.
-func (d *daemon) writeBooks() {
+// revisions that nobody can ask for any more. It says whether all is written.
+func (d *daemon) writeBooks() bool {
+	all := true
 	for _, entry := range d.gateways.all() {
-		d.save(entry)
+		all = d.save(entry) && all
 		entry.defined.keep(func() (wanted, bool) { return d.wanted(entry.file.Name) })
 	}
+	return all
 }
 
-func (d *daemon) save(entry gateway) {
-	if err := entry.history.Save(); err != nil {
-		d.log.Warn("the history is not written down; the next change tries again", event("history-lost"),
-			zap.String("gateway", entry.file.Name), zap.Error(err))
+// save says whether the history is written down. That it is not is told once, and
+// when it is over.
+func (d *daemon) save(entry gateway) bool {
+	name := entry.file.Name
+	err := entry.history.Save()
+	if err == nil {
+		if _, was := d.unwritten.LoadAndDelete(name); was {
+			d.log.Info("the history of "+name+" is written down again", event("history-lost"), zap.String("gateway", name))
+		}
+		return true
 	}
+	if _, was := d.unwritten.Swap(name, err); !was {
+		d.log.Warn("the history of "+name+" is not written down: a gatewayd that starts now would not know of the last changes; tried again every "+unwrittenPause.String(),
+			event("history-lost"), zap.String("gateway", name), zap.Error(d.host.Advised(err)))
+	}
+	return false
 }
 
 // wanted are the revisions of a gateway that may be asked for.

@@ -60,6 +60,7 @@ type daemon struct {
 	announced  bool       // READY=1 was said
 	confirming sync.WaitGroup
 	written    chan struct{} // something is to be written down
+	unwritten  sync.Map      // the gateways whose history could not be, with why
 	unswept    []string      // what the sweep could not remove, an error each
 	listener   *net.UnixListener
 	reexecs    chan chan<- error

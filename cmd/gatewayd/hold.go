@@ -27,7 +27,7 @@ func (d *daemon) holds(name string) (bool, error) {
 
 func (d *daemon) hold(name string) error {
 	if err := os.WriteFile(d.holdFile(name), nil, 0o600); err != nil {
-		return fmt.Errorf("keep %s stopped over a restart: %w", name, err)
+		return fmt.Errorf("keep %s stopped over a restart of gatewayd, which would start it: %w", name, d.host.Advised(err))
 	}
 	step.Done("stop-noted")
 	return nil

@@ -64,6 +64,8 @@ func (d *daemon) observe(e supervisor.Event) {
 	level, message := describe(e)
 	d.log.With(of...).Log(level, message, append(details(e), event(string(e.Kind)))...)
 	switch {
+	case e.Kind == supervisor.LaunchReady:
+		go d.lookAtRuntime()
 	case e.Kind == supervisor.LaunchStarted:
 		d.log.With(of...).Info(e.Gateway+" is isolated: "+info.Posture, event("posture"))
 	case e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway, info.Revision):

@@ -21,6 +21,8 @@ type opening struct {
 	binary  runtime.Binary
 	runtime *runtime.Runtime
 	err     error
+
+	file runtimeFile
 }
 
 // openRuntime begins to open the runtime that the configuration names.

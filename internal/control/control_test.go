@@ -219,7 +219,7 @@ func TestEndOfServingCancelsCalls(t *testing.T) {
 // The names in the JSON are what other programs read: this list only grows.
 func TestReportKeepsItsNames(t *testing.T) {
 	all := Gateway{Name: "n", Phase: "p", Since: noon, Ready: true, Launch: 1, Restarts: 1, Failures: 1, ID: "i", Pid: 1,
-		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r",
+		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r", RuntimeChanged: "g",
 		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"},
 		Stage: "s", StageReason: "r", Digest: "d", IDs: "i", SourceChanged: "c",
 		Listens: []Port{{"n", "a", "m", "k", "w", "e", "t", 1, 2, 3, 7, 4, 5, 6}}, Standby: &Standby{"k", "w", 1, "s", noon, "e", noon},
@@ -237,7 +237,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"version":"1","pid":2,"gateways":[{"name":"n","phase":"p","since":"2026-11-23T12:00:00Z","ready":true,"launch":1,"restarts":1,"failures":1,"id":"i","pid":1,` +
-		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","posture":"p","bare":true,"revision":"r","leftovers":["l"],` +
+		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","runtime_changed":"g","posture":"p","bare":true,"revision":"r","leftovers":["l"],` +
 		`"stage":"s","stage_reason":"r","digest":"d","ids":"i","source_changed":"c",` +
 		`"listens":[{"name":"n","address":"a","mode":"m","kind":"k","why":"w","error":"e","trouble":"t","slot":1,"waiting":2,"in_flight":3,"limit":7,"rescued":4,"accepted":5,"refused":6}],` +
 		`"standby":{"kind":"k","why":"w","launch":1,"state":"s","since":"2026-11-23T12:00:00Z","error":"e","next":"2026-11-23T12:00:00Z"},` +

@@ -22,7 +22,7 @@ func details(g Gateway, now time.Time) []string {
 	return slices.Concat(trouble(g, now), traffic(g, now), staging(g), leftovers(g.Leftovers))
 }
 
-// trouble is why a gateway is not ready, and when that may change.
+// trouble is why a gateway is not ready, or might not be for long, and when that may change.
 func trouble(g Gateway, now time.Time) []string {
 	var lines []string
 	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
@@ -33,11 +33,14 @@ func trouble(g Gateway, now time.Time) []string {
 		}
 		add("last launch ended%s: %s", at, printable(g.Cause))
 	}
-	if !g.Ready && g.ProbeError != "" {
+	if g.ProbeError != "" {
 		add("probe: %s", printable(g.ProbeError))
 	}
 	if g.Phase == "held" {
 		add("held until its configuration, a secret or its source changes; gatewayd start %s tries at once", printable(g.Name))
+	}
+	if g.RuntimeChanged != "" {
+		add("runtime %s", printable(g.RuntimeChanged))
 	}
 	if g.Failures > 1 {
 		add("failed %d times in a row", g.Failures)

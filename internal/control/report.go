@@ -46,6 +46,7 @@ type Gateway struct {
 	Runtime        string    `json:"runtime,omitempty"`
 	RuntimeVersion string    `json:"runtime_version,omitempty"`
 	RuntimePath    string    `json:"runtime_path,omitempty"`
+	RuntimeChanged string    `json:"runtime_changed,omitempty"` // what became of the file that the runtime was copied from
 	Posture        string    `json:"posture,omitempty"`
 	Bare           bool      `json:"bare"`
 	Revision       string    `json:"revision,omitempty"`

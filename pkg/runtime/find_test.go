@@ -184,3 +184,44 @@ func TestEnvironmentFor(t *testing.T) {
 		t.Errorf("environment = %q, want %q", got, want)
 	}
 }
+
+// What we are short of says nothing of a runtime: no lesser one is taken in its place,
+// and the error is none that another try would not mend.
+func TestFindInWantOfDescriptors(t *testing.T) {
+	dir := t.TempDir()
+	good := plant(t, filepath.Join(dir, "good"), "youki version: 0.7.0", 0o755)
+	var limit syscall.Rlimit
+	must(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: 3, Max: limit.Max}))
+	_, auto := Find(t.Context(), "auto", []string{good})
+	_, byPath := Find(t.Context(), good, nil)
+	must(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	for _, err := range []error{auto, byPath} {
+		if !errors.Is(err, syscall.EMFILE) || errors.Is(err, ErrNoRuntime) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// The copy is what was found, whatever becomes of the file.
+func TestChanged(t *testing.T) {
+	path := plant(t, filepath.Join(t.TempDir(), "youki"), "youki version: 0.7.0", 0o755)
+	b, err := Find(t.Context(), path, nil)
+	must(t, err)
+	must(t, b.Changed())
+	plant(t, path, "youki version: 0.7.1", 0o755)
+	if err := b.Changed(); err == nil || !strings.Contains(err.Error(), "another program") {
+		t.Errorf("of the same size: %v", err)
+	}
+	must(t, os.Remove(path))
+	if err := b.Changed(); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("removed: %v", err)
+	}
+	must(t, syscall.Mkfifo(path, 0o600))
+	if err := b.Changed(); err == nil {
+		t.Error("a FIFO is the program")
+	}
+	must(t, os.Remove(path))
+	plant(t, path, "youki version: 0.7.0", 0o755)
+	must(t, b.Changed())
+}
