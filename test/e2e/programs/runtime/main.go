@@ -11,6 +11,7 @@
 // then:
 //
 //	hang      never returns, and ignores SIGTERM
+//	stop      stops itself (SIGSTOP), and does its work when somebody continues it
 //	lie       says that it worked, and does nothing
 //	die       does nothing and is killed
 //	late-die  has the real runtime do it and is killed then
@@ -55,6 +56,9 @@ func misbehave(how, real string) {
 	case "hang":
 		signal.Ignore(syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
 		time.Sleep(24 * time.Hour)
+	case "stop":
+		_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+		return
 	case "lie":
 		os.Exit(0)
 	case "late-die":
