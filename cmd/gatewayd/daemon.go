@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"strings"
@@ -89,13 +90,20 @@ func runDaemon(o daemonOptions) error {
 	d.notifier.Secrets = d.redact
 	if taking != nil {
 		taking.hide(d.redact)
+		maps.Copy(d.env.values, taking.Environment)
 	}
 	c, err := d.configuration()
 	if err != nil {
 		return err
 	}
+	if err := guard(c); err != nil {
+		return err
+	}
 	d.openLog(c.LogLevel)
 	defer d.closeLog()
+	if env.unwiped != nil {
+		d.log.Warn("/proc/PID/environ still shows what gatewayd was started with", event("daemon-started"), zap.Error(env.unwiped))
+	}
 	return d.redact.Error(d.run(c)) // it goes to stderr and into STATUS=
 }
 

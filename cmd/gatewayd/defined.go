@@ -1,6 +1,8 @@
 package main
 
 import (
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/gatewayd/gatewayd/internal/config"
@@ -60,6 +62,13 @@ func (d *defined) release() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.held--
+}
+
+// all are the revisions.
+func (d *defined) all() []config.Gateway {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Values(d.revisions))
 }
 
 // get returns a revision, or the newest where it is not known.

@@ -2,8 +2,11 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/secrets"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 )
@@ -14,6 +17,7 @@ type environment struct {
 	values  map[string]string
 	systemd systemd.Environment
 	sockets map[string][]*os.File // what systemd has handed over
+	unwiped error                 // why /proc/PID/environ still shows it; nil: it does not
 }
 
 // captureEnvironment reads the environment, and then clears it down to the
@@ -25,7 +29,7 @@ func captureEnvironment() (environment, error) {
 	}
 	sockets := systemd.TakeSockets() // before anything is started that would take them for its own
 	all := os.Environ()
-	env := environment{values: make(map[string]string, len(all)), systemd: fromSystemd, sockets: sockets}
+	env := environment{values: make(map[string]string, len(all)), systemd: fromSystemd, sockets: sockets, unwiped: secrets.WipeEnvironment()}
 	for _, pair := range all {
 		name, value, _ := strings.Cut(pair, "=")
 		env.values[name] = value
@@ -51,10 +55,49 @@ func (e environment) lookup(name string) (string, bool) {
 
 func (e environment) get(name string) string { return e.values[name] }
 
-func (e environment) list() []string {
+// list is without the variables that hold secrets.
+func (e environment) list(secret ...string) []string {
 	list := make([]string, 0, len(e.values))
 	for name, value := range e.values {
-		list = append(list, name+"="+value)
+		if !slices.Contains(secret, name) {
+			list = append(list, name+"="+value)
+		}
 	}
 	return list
+}
+
+// only has the variables that hold secrets: they go to another image of this
+// process in memory, and not by what /proc/PID/environ shows.
+func (e environment) only(secret []string) map[string]string {
+	values := make(map[string]string)
+	for _, name := range secret {
+		if value, ok := e.values[name]; ok {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+// secretVariables are those that secrets come from, of any revision that may run.
+func (d *daemon) secretVariables() []string {
+	var names []string
+	for _, entry := range d.gateways.all() {
+		for _, g := range append(entry.defined.all(), entry.file) {
+			for _, s := range g.Secrets {
+				if s.Source.Kind == config.SecretEnv {
+					names = append(names, s.Source.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// guard keeps other processes from our memory once it holds what a configuration
+// calls secret. It stays: what was read once is not found again to be cleared.
+func guard(c *config.Config) error {
+	if slices.ContainsFunc(c.Gateways, func(g config.Gateway) bool { return len(g.Secrets) > 0 }) {
+		return secrets.Guard()
+	}
+	return nil
 }

@@ -85,7 +85,7 @@ func (d *daemon) become(ctx context.Context, binary *os.File) error {
 	}
 	return d.onMainThread(ctx, func() error {
 		defer d.signals.catch() // again
-		return sealed.Exec(binary.Name(), os.Args, d.env.list(), d.signals.settled)
+		return sealed.Exec(binary.Name(), os.Args, d.env.list(d.secretVariables()...), d.signals.settled)
 	})
 }
 

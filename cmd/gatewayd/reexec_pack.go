@@ -50,6 +50,7 @@ func (d *daemon) packAll(ctx context.Context, held *holds) (*handover.Sealed, er
 		return nil, err
 	}
 	h.Secrets = d.redact.Values() // with all that the launches have
+	h.Environment = d.env.only(d.secretVariables())
 	if err := d.packRuntime(ctx, h, parcel, held); err != nil {
 		return nil, err
 	}

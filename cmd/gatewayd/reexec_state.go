@@ -26,6 +26,8 @@ type handed struct {
 	Longest  time.Duration       `json:"longest"` // stop timeout
 	Gateways []handedGateway     `json:"gateways"`
 	Secrets  []redact.Value      `json:"secrets,omitempty"` // not to be shown by any image
+
+	Environment map[string]string `json:"environment,omitempty"` // what of it is secret
 }
 
 type handedRuntime struct {

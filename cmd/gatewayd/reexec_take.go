@@ -18,6 +18,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/listen"
 	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/revisions"
+	"github.com/gatewayd/gatewayd/internal/secrets"
 	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -33,6 +34,13 @@ type taking struct {
 // takeOver finds out whether this is another image of a daemon that runs; nil:
 // it is a daemon of its own.
 func takeOver(o daemonOptions) (*taking, error) {
+	if os.Getenv(handover.Variable) == "" {
+		return nil, nil //nolint:nilnil // an ordinary start
+	}
+	// Before it is read: an exec has made the process open to others again.
+	if err := secrets.Guard(); err != nil {
+		return nil, err
+	}
 	t, err := handover.Take()
 	if t == nil || err != nil {
 		return nil, err
@@ -42,7 +50,18 @@ func takeOver(o daemonOptions) (*taking, error) {
 	if err == nil && h.Name != o.name {
 		err = fmt.Errorf("take over: the state is that of %s, not of %s", h.Name, o.name)
 	}
-	return &taking{t, h}, err
+	if err != nil {
+		return nil, err
+	}
+	return &taking{t, h}, h.unguard()
+}
+
+// unguard: without secrets the process is like any other.
+func (h *handed) unguard() error {
+	if len(h.Secrets)+len(h.Environment) > 0 {
+		return nil
+	}
+	return secrets.Unguard()
 }
 
 // hide comes first: what is said from here on must not show a secret.
@@ -170,7 +189,7 @@ func (d *daemon) obeyStop() {
 	}
 	ctx, cancel := context.WithTimeout(d.signals.context(), callTime)
 	defer cancel()
-	ending, err := systemd.Ending(ctx, path.Base(d.host.Cgroup.Path()), d.env.systemd.User, d.env.list())
+	ending, err := systemd.Ending(ctx, path.Base(d.host.Cgroup.Path()), d.env.systemd.User, runtime.EnvironmentFor(d.env.list()))
 	if ending {
 		d.signals.end()
 	}
@@ -209,6 +228,9 @@ func (t *taking) handedConfig() *config.Config {
 // checkTakeover is what the hidden command takeover does: it reads the state of
 // the daemon that has started it, and touches nothing.
 func checkTakeover() error {
+	if err := secrets.Guard(); err != nil { // of another process, which waits for this one
+		return err
+	}
 	return handover.Answer(os.Stdout, version, func(t *handover.Taken) error {
 		_, err := readHanded(t)
 		return err

@@ -28,6 +28,12 @@ type secret struct {
 // readSecrets reads the values that the launch gets. What is refused, or required
 // and not there, would be so again.
 func (la *launch) readSecrets(ctx context.Context) error {
+	if len(la.gateway.Secrets) == 0 {
+		return nil
+	}
+	if err := secrets.Guard(); err != nil {
+		return err
+	}
 	from := secrets.Sources{Lookup: la.host.Env}
 	for _, s := range la.gateway.Secrets {
 		value, err := from.Read(ctx, s)

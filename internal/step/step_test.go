@@ -64,6 +64,7 @@ var without = []struct {
 	}},
 	{"it is done in a helper of this process, which ends with it", []string{
 		"pkg/bundle/copy_give.go give", "pkg/bundle/namespace_start.go becomeMapped", "pkg/bundle/ids_check.go ownAs",
+		"pkg/bundle/namespace_map.go mapOwn",
 	}},
 	{"it ends its own child, which ends with this process", []string{
 		"internal/handover/check.go Check", "internal/launch/enter.go enter", "internal/probe/exec.go ownGroup",

@@ -27,8 +27,11 @@ var toolDirs = []string{"/run/wrappers/bin", "/usr/bin", "/bin", "/usr/local/bin
 const toolTimeout = 20 * time.Second
 
 // mapIDs has newuidmap and newgidmap map the ids of the process pid, and
-// believes neither.
+// believes neither. A single id needs nobody's leave.
 func (n namespace) mapIDs(ctx context.Context, pid int) error {
+	if n.ids.Single() {
+		return mapOwn(pid, n.ids)
+	}
 	for _, m := range []struct {
 		tool, file string
 		ranges     []IDRange
@@ -42,6 +45,21 @@ func (n namespace) mapIDs(ctx context.Context, pid int) error {
 		}
 		if err := provenMap(pid, m.file, m.ranges); err != nil {
 			return fmt.Errorf("%w: %s ended well, but %w", ErrNoRange, path, err)
+		}
+	}
+	return nil
+}
+
+// mapOwn maps what is our own id, which anybody may who gives setgroups(2) up
+// for the namespace (user_namespaces(7)).
+func mapOwn(pid int, ids IDMap) error {
+	for _, m := range []struct{ file, text string }{
+		{"setgroups", "deny"},
+		{"uid_map", fmt.Sprintf("0 %d 1\n", ids.UIDs[0].Host)},
+		{"gid_map", fmt.Sprintf("0 %d 1\n", ids.GIDs[0].Host)},
+	} {
+		if err := os.WriteFile(filepath.Join("/proc", strconv.Itoa(pid), m.file), []byte(m.text), 0); err != nil {
+			return fmt.Errorf("map ids: %w", err)
 		}
 	}
 	return nil

@@ -67,7 +67,7 @@ func (n namespace) runLocked(ctx context.Context, cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags: syscall.CLONE_NEWUSER, Setpgid: true, Pdeathsig: syscall.SIGKILL,
 	}
-	if os.Geteuid() != 0 && !n.ids.Single() {
+	if os.Geteuid() != 0 && (!n.ids.Single() || !dumpable()) {
 		return n.runMappedLater(ctx, cmd)
 	}
 	// One's own id may be mapped by anybody, and any by root
@@ -84,8 +84,16 @@ func (n namespace) runLocked(ctx context.Context, cmd *exec.Cmd) error {
 	return cmd.Wait()
 }
 
+// dumpable reports whether the mapping of a child can be written before it has
+// executed a program: until then it is as this process is, and the files of a
+// process that is not dumpable are root's (PR_SET_DUMPABLE in prctl(2)).
+func dumpable() bool {
+	is, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0)
+	return err == nil && is == 1
+}
+
 // runMappedLater starts the helper in a namespace that maps nothing, so that
-// newuidmap and newgidmap have a process to write the mapping of.
+// there is a process of its own to write the mapping of.
 func (n namespace) runMappedLater(ctx context.Context, cmd *exec.Cmd) error {
 	ours, err := n.startMapped(ctx, cmd)
 	if err != nil {

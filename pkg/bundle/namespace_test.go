@@ -66,6 +66,24 @@ func TestCopyReadsWhatItsOwnerCannot(t *testing.T) {
 	}
 }
 
+// A process that holds secrets is not dumpable, and neither is its child before it
+// executes a program: the files of /proc by which it would be mapped are root's.
+func TestCopyOfOneThatIsNotDumpable(t *testing.T) {
+	if !asUser(t) {
+		return
+	}
+	must(t, unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0))
+	t.Cleanup(func() { must(t, unix.Prctl(unix.PR_SET_DUMPABLE, 1, 0, 0, 0)) })
+	dir := scratch(t)
+	closedTree(t, filepath.Join(dir, "source"))
+	for range 2 {
+		_, err := Copy(context.Background(), filepath.Join(dir, "source"), filepath.Join(dir, "dest"), helperOptions())
+		must(t, err)
+		opened(t, filepath.Join(dir, "dest"), true)
+		must(t, Remove(context.Background(), dir, "dest", RemoveOptions{Helper: helperOptions().Helper, IDs: helperOptions().IDs}))
+	}
+}
+
 func TestCopyWithoutHelperNamesTheClosedEntry(t *testing.T) {
 	if !asUser(t) {
 		return

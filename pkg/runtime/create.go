@@ -81,6 +81,10 @@ func (c *call) create(ctx context.Context, o CreateOptions) (*Process, error) {
 		if client.Command, err = c.runtime.writeWithin(o.Dir, o.Within); err != nil {
 			return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
 		}
+		if io.stdin, err = c.runtime.program.file(); err != nil {
+			return nil, &CommandError{Op: c.op, ID: c.id, Err: err}
+		}
+		defer io.stdin.Close()
 	}
 	err = c.run(ctx, func(ctx context.Context) error {
 		return client.Create(ctx, c.id, o.Bundle,
@@ -194,12 +198,16 @@ func parsePid(data []byte) (int, error) {
 // stdio is the IO of go-runc made of files. It also keeps the command, which
 // knows truly how the call ended: go-runc forgets the signal.
 type stdio struct {
+	stdin          *os.File // nil: /dev/null
 	stdout, stderr *os.File
 	cmd            *exec.Cmd
 }
 
 func (s *stdio) Set(cmd *exec.Cmd) {
 	cmd.Stdout, cmd.Stderr = s.stdout, s.stderr
+	if s.stdin != nil { // a nil file would be an io.Reader that is not nil
+		cmd.Stdin = s.stdin
+	}
 	s.cmd = cmd
 }
 

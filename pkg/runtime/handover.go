@@ -19,11 +19,11 @@ func (b Binary) File() (*os.File, error) {
 	if b.sealed == nil {
 		return nil, fmt.Errorf("hand over runtime %s: it does not come from Find", b.Name)
 	}
-	fd, err := unix.FcntlInt(uintptr(b.sealed.fd), unix.F_DUPFD_CLOEXEC, lowestFD)
+	file, err := b.sealed.file()
 	if err != nil {
 		return nil, fmt.Errorf("hand over runtime %s: %w", b.Name, err)
 	}
-	return os.NewFile(uintptr(fd), "oci-runtime"), nil
+	return file, nil
 }
 
 // Regain makes b, as another image has found it, usable by the copy of the

@@ -28,6 +28,15 @@ const sealedPrefix = "/proc/self/fd/"
 // path is the program's for execve(2), in this process and its children.
 func (s *sealed) path() string { return sealedPrefix + strconv.Itoa(s.fd) }
 
+// file is a copy of the descriptor, which is the caller's.
+func (s *sealed) file() (*os.File, error) {
+	fd, err := unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, lowestFD)
+	if err != nil {
+		return nil, os.NewSyscallError("fcntl", err)
+	}
+	return os.NewFile(uintptr(fd), "oci-runtime"), nil
+}
+
 func (s *sealed) close() error {
 	for _, fd := range s.below {
 		_ = unix.Close(fd)

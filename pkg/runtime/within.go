@@ -25,12 +25,13 @@ const programWithin = 9
 
 // writeWithin writes the program that starts the runtime in the user namespace
 // of the process pid, and returns its path. A Go program has too many threads to
-// join one itself (setns(2)). The runtime's binary is opened before: from within
-// the namespace this process's /proc/PID/fd is closed to it.
+// join one itself (setns(2)). It has the runtime's binary as its standard input,
+// where nobody else wants one: by /proc/PID/fd of this process it may not open it
+// (PR_SET_DUMPABLE in prctl(2)), and from within the namespace it may not at all.
 func (r *Runtime) writeWithin(dir string, pid int) (string, error) {
 	path := filepath.Join(dir, withinName)
-	text := fmt.Sprintf("#!/bin/sh\nexec %[1]d<%[2]s || exit 1\nexec nsenter --user=/proc/%[3]d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/%[1]d \"$@\"\n",
-		programWithin, fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), r.program.fd), pid)
+	text := fmt.Sprintf("#!/bin/sh\nexec %[1]d<&0 </dev/null || exit 1\nexec nsenter --user=/proc/%[2]d/ns/user --setuid=0 --setgid=0 -- /proc/self/fd/%[1]d \"$@\"\n",
+		programWithin, pid)
 	// No fork while it is open for writing: a child that has not come to its
 	// execve yet would have it open as well, and ours would fail (ETXTBSY).
 	syscall.ForkLock.RLock()
