@@ -92,6 +92,12 @@ fuzz: ## run every fuzz target for a while, one after the other; FUZZTIME=30s
 soak: setup-test build ## 10,000 launches in the test host, and nothing is left of them; LAUNCHES=N
 	@scripts/soak
 
+.PHONY: random-kills kill-calls
+random-kills: setup-test build ## kill at random, under load, and look for what is left; KILLS=3000 SEED=
+	@scripts/kills random
+kill-calls: setup-test build ## kill at each kind of system call, and look for what is left
+	@scripts/kills calls
+
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached
 	$(golangci_lint) run

@@ -15,12 +15,16 @@ type chronicle struct {
 	i      *instance
 	cursor string            // of the last record that was read
 	begun  map[string]bool   // gatewayds by their invocation of the unit
+	ready  map[string]bool   // the same
 	ended  map[string]bool   // the same
 	last   map[string]string // event of each launch, by its id
+	by     map[string]string // invocation that it was a launch of
 }
 
 func newChronicle(i *instance) *chronicle {
-	return &chronicle{i: i, begun: map[string]bool{}, ended: map[string]bool{}, last: map[string]string{}}
+	return &chronicle{
+		i: i, begun: map[string]bool{}, ready: map[string]bool{}, ended: map[string]bool{}, last: map[string]string{}, by: map[string]string{},
+	}
 }
 
 // processExit is the MESSAGE_ID by which systemd tells of the end of a unit's
@@ -79,22 +83,55 @@ func (c *chronicle) note(r record) error {
 	if strings.ContainsFunc(r.message(), unicode.IsControl) && event != "" {
 		return fmt.Errorf("the journal has control characters: %q", r.message())
 	}
+	if r.field("MESSAGE_ID") == processExit {
+		c.exit(r)
+		return nil
+	}
+	invocation := r.field("_SYSTEMD_INVOCATION_ID")
 	switch {
-	case r.field("MESSAGE_ID") == processExit && r.field("COMMAND") == "ExecStart":
-		c.ended[r.field("USER_INVOCATION_ID")+r.field("INVOCATION_ID")] = true // one of them, as the manager is a user's or the system's
 	case event == "daemon-started":
-		c.begun[r.field("_SYSTEMD_INVOCATION_ID")] = true
+		c.begun[invocation] = true
+	case event == "daemon-ready":
+		c.ready[invocation] = true
 	case event == "daemon-stopped":
-		c.ended[r.field("_SYSTEMD_INVOCATION_ID")] = true
-	case id != "" && isOfALife(event):
+		c.ended[invocation] = true
+	case event == "sweep-cleaned" && id != "":
 		c.last[id] = event
+	case id != "" && isOfALife(event):
+		c.last[id], c.by[id] = event, invocation
 	}
 	return nil
 }
 
+// exit notes the end of one of the unit's processes. What is killed while it may be
+// sweeping, as a reap or a gatewayd that was not up yet, can no longer say of what
+// it has removed that it did: that it was killed has to do.
+func (c *chronicle) exit(r record) {
+	invocation := r.field("USER_INVOCATION_ID") + r.field("INVOCATION_ID") // one of them, as the manager is a user's or the system's
+	killed := r.field("EXIT_CODE") == "killed"
+	switch command := r.field("COMMAND"); {
+	case command == "ExecStopPost" && killed:
+		c.excuse("")
+	case command == "ExecStart":
+		c.ended[invocation] = true
+		if killed && !c.ready[invocation] {
+			c.excuse(invocation)
+		}
+	}
+}
+
+// excuse asks no more of what became of all launches but those of one invocation.
+func (c *chronicle) excuse(but string) {
+	for id := range c.last {
+		if c.by[id] != but {
+			delete(c.last, id)
+		}
+	}
+}
+
 // isOfALife says whether an event moves a launch on.
 func isOfALife(event string) bool {
-	for _, prefix := range []string{"launch-", "standby-", "took-over", "sweep-cleaned"} {
+	for _, prefix := range []string{"launch-", "standby-", "took-over"} {
 		if strings.HasPrefix(event, prefix) {
 			return true
 		}

@@ -31,12 +31,19 @@ const (
 // startLoad has clients ask the gateway at a port.
 func (i *instance) startLoad(port string) *clients { return i.startClients(port, 0) }
 
+// startFew is for where many tests share the machine.
+func (i *instance) startFew(port string) *clients { return i.startAsking(port, 25, 0) }
+
 func (i *instance) startClients(port string, kept int) *clients {
+	return i.startAsking(port, 250, kept)
+}
+
+func (i *instance) startAsking(port string, fresh, kept int) *clients {
 	ctx, cancel := context.WithCancel(context.Background())
 	i.t.Cleanup(cancel)
 	c := &clients{cancel, make(chan struct{}), make(chan load.Result, 1)}
 	o := load.Options{
-		Address: "127.0.0.1:" + i.values[port], Path: "/", Fresh: 250, Kept: kept, Pause: 5 * time.Millisecond, Timeout: patience,
+		Address: "127.0.0.1:" + i.values[port], Path: "/", Fresh: fresh, Kept: kept, Pause: 5 * time.Millisecond, Timeout: patience,
 		Ready: func() { close(c.ready) },
 	}
 	go func() { c.result <- load.Run(ctx, o) }()
