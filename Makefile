@@ -92,11 +92,13 @@ fuzz: ## run every fuzz target for a while, one after the other; FUZZTIME=30s
 soak: setup-test build ## 10,000 launches in the test host, and nothing is left of them; LAUNCHES=N
 	@scripts/soak
 
-.PHONY: random-kills kill-calls
+.PHONY: random-kills kill-calls kill-matrix
 random-kills: setup-test build ## kill at random, under load, and look for what is left; KILLS=3000 SEED=
 	@scripts/kills random
 kill-calls: setup-test build ## kill at each kind of system call, and look for what is left
 	@scripts/kills calls
+kill-matrix: setup-test build ## kill after each step, whatever is going on, and look for what is left
+	@scripts/kills steps
 
 .PHONY: lint
 lint: $(golangci_lint) $(govulncheck) ## golangci-lint, go vet, and govulncheck where its database can be reached

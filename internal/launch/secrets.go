@@ -135,6 +135,7 @@ func (la *launch) writeSecret(s *secret) error {
 // another user, whom no user can give a file to: the directory, which the
 // container does not see, keeps everybody else out.
 func (la *launch) giveSecret(file *os.File) error {
+	defer step.Done("secret-given")
 	mode := os.FileMode(0o400)
 	if !la.ids.Single() {
 		mode = 0o444
@@ -143,7 +144,6 @@ func (la *launch) giveSecret(file *os.File) error {
 		return file.Chmod(mode)
 	}
 	uid, gid := la.host.ids()
-	defer step.Done("secret-given")
 	return errors.Join(file.Chown(uid, gid), file.Chmod(mode))
 }
 

@@ -81,6 +81,7 @@ func reapOrphan(pid int) error {
 		return err
 	}
 	defer fd.Close()
+	defer step.Done("orphan-ended")
 	end, err := fd.waitid(0)
 	if err != nil || end.exited {
 		return err
@@ -94,7 +95,6 @@ func reapOrphan(pid int) error {
 		return fmt.Errorf("%w: %w", ErrRunning, err)
 	}
 	_, err = fd.waitid(0)
-	step.Done("orphan-ended")
 	return err
 }
 

@@ -6,11 +6,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
 // programs are the paths of what the tests run.
-var programs struct{ gatewayd, gateway, runtime, server string }
+var programs struct{ gatewayd, stepping, gateway, runtime, server string }
 
 func TestMain(m *testing.M) {
 	// Most tests wait most of the time. Before Parse: the command line overrides.
@@ -48,11 +49,14 @@ func find(dir string) (err error) {
 	if inHost() {
 		installed = "/usr/local/bin/gatewayd"
 	}
-	programs.gatewayd, err = built(dir, "gatewayd", installed, "../../cmd/gatewayd")
+	if programs.gatewayd, err = built(dir, "gatewayd", installed, "../../cmd/gatewayd"); err != nil {
+		return err
+	}
+	programs.stepping, err = built(dir, "stepping", "programs/stepping/gatewayd", "../../cmd/gatewayd", "-tags", "steps")
 	return err
 }
 
-func built(dir, name, ready, source string) (string, error) {
+func built(dir, name, ready, source string, options ...string) (string, error) {
 	if _, err := os.Stat(ready); err == nil {
 		return filepath.Abs(ready)
 	}
@@ -61,7 +65,7 @@ func built(dir, name, ready, source string) (string, error) {
 	if err != nil {
 		compiler = "/usr/local/go/bin/go"
 	}
-	command := exec.Command(compiler, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=test", "-o", path, source)
+	command := exec.Command(compiler, slices.Concat([]string{"build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -X main.version=test"}, options, []string{"-o", path, source})...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOPROXY=off")
 	if out, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", source, err, out)
