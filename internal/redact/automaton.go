@@ -42,9 +42,10 @@ var fold = func() (table [256]byte) {
 
 // normal is a value as it is looked for: without the blanks around it, which a
 // file has at its end and what is read from it has not, and with no two beside
-// each other.
+// each other. A "+" that it begins with is left away, and remains: else each end
+// of a line could be its beginning.
 func normal(value []byte) []byte {
-	value = bytes.Trim(value, blanks)
+	value = bytes.TrimLeft(bytes.Trim(value, blanks), blanks+"+")
 	single := make([]byte, 0, len(value))
 	for _, b := range value {
 		if n := len(single); n == 0 || fold[b] != ' ' || fold[single[n-1]] != ' ' {
@@ -94,8 +95,8 @@ func (a *automaton) grow(parent int32, label byte) int32 {
 	return added
 }
 
-// mark notes a beginning. No value begins with a blank, and a "+" of a value is no
-// blank at its beginning: else every other line would end with what may be one.
+// mark notes a beginning. No value begins with a blank; a "+" of one is no blank
+// in the second place, for the same reason as in the first.
 func (a *automaton) mark(first, second byte) {
 	a.first[first] = true
 	for b := range fold {

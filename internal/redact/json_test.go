@@ -1,7 +1,9 @@
 package redact
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -37,4 +39,29 @@ func TestJSON(t *testing.T) {
 	if got := string(s.JSON([]byte(` "gateways" `))); got != ` "[redacted field]" ` {
 		t.Error(got)
 	}
+}
+
+// fields is the shape of a JSON text: all but its strings that are no names.
+func fields(text []byte) (string, bool) {
+	if !json.Valid(text) {
+		return "", false
+	}
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	var shape strings.Builder
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return shape.String(), true
+		}
+		if _, isText := token.(string); isText && !named(decoder, text) {
+			token = "…"
+		}
+		fmt.Fprintf(&shape, "%v ", token)
+	}
+}
+
+// named tells whether what was read last is the name of a field.
+func named(decoder *json.Decoder, text []byte) bool {
+	rest := bytes.TrimLeft(text[decoder.InputOffset():], " \t\r\n")
+	return len(rest) > 0 && rest[0] == ':'
 }

@@ -14,7 +14,7 @@ var pem = "-----BEGIN PRIVATE KEY-----\n" + wrap(strings.Repeat("MIIEvQIBADANBg+
 var hard = map[string]string{
 	"token": "ghp_9fQ2xLw7", "six": "\"a\\<&>", "number": "31415926", "blanks": "correct horse  battery\tstaple", "url": "postgres://u:p%40ss+w/rd@h/d?x=y&z",
 	"json": `{"key":"a\nb\u00e4"}`, "bytes": "\x00\x01\xff\xfe\x80\x7f\x00", "umlauts": "Größenwahn😀漢字", "pem": pem, "base64": "q+/83Lw+9T//xw==",
-	"percent": "100%25%2f%", "backslash": `\\server\new\table`, "quotes": `'"'"'"`, "newline": "first\nsecond\r\nthird", "+": "+49 30 1234",
+	"percent": "100%25%2f%", "backslash": `\\server\new\table`, "quotes": `'"'"'"`, "newline": "first\nsecond\r\nthird", "plus": "49+30 1234++5",
 }
 
 func setOf(values map[string]string) *Set {
@@ -49,7 +49,7 @@ func TestEveryEncoding(t *testing.T) {
 }
 
 func TestString(t *testing.T) {
-	s := setOf(map[string]string{"a": "abcdefgh", "b": "cdefgh12", "c": "abcdefgh-long", "lines": "shared-first-line-0\nshort\nshared-third-line-2\n"})
+	s := setOf(map[string]string{"a": "abcdefgh", "b": "cdefgh12", "c": "abcdefgh-long", "phone": "+49 30 1234", "lines": "shared-first-line-0\nshort\nshared-third-line-2\n"})
 	for text, want := range map[string]string{
 		"":                        "",
 		"nothing":                 "nothing",
@@ -63,6 +63,7 @@ func TestString(t *testing.T) {
 		"abcdefghabcdefgh":        "[redacted a][redacted a]",
 		"0 shared-third-line-2 1": "0 [redacted lines] 1",
 		"short":                   "short",
+		"+49 30 1234":             "+[redacted phone]",
 		"shared-first-line-0\tshort  shared-third-line-2": "[redacted lines]",
 	} {
 		if got := s.String(text); got != want {
