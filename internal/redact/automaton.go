@@ -12,6 +12,7 @@ type automaton struct {
 	root  [256]int32
 	pairs [1 << 16 / 64]uint64 // the two bytes by which a value can begin
 	first [256]bool            // the one byte
+	third [1 << 16 / 64]uint64 // the three bytes, by a hash
 	names []string
 	marks [][]byte // what is shown, by the index of a name
 }
@@ -81,7 +82,7 @@ func (a *automaton) insert(value []byte, name int32) {
 	if n := &a.nodes[at]; n.ends == 0 {
 		n.ends, n.name = n.depth, name
 	}
-	a.mark(value[0], value[1])
+	a.mark(value[0], value[1], value[2])
 }
 
 func (a *automaton) grow(parent int32, label byte) int32 {
@@ -97,17 +98,30 @@ func (a *automaton) grow(parent int32, label byte) int32 {
 
 // mark notes a beginning. No value begins with a blank; a "+" of one is no blank
 // in the second place, for the same reason as in the first.
-func (a *automaton) mark(first, second byte) {
+func (a *automaton) mark(first, second, third byte) {
 	a.first[first] = true
 	for b := range fold {
 		if b == int(second) || fold[second] == ' ' && second != '+' && fold[b] == ' ' {
-			pair := int(first)<<8 | b
+			pair := uint16(first)<<8 | uint16(b)
 			a.pairs[pair>>6] |= 1 << (pair & 63)
+			h := hash(pair, third)
+			a.third[h>>6] |= 1 << (h & 63)
 		}
 	}
 }
 
 func (a *automaton) begins(pair uint16) bool { return a.pairs[pair>>6]&(1<<(pair&63)) != 0 }
+
+// goesOn tells whether a value may begin with a pair and a third byte. It is right
+// when it says no.
+func (a *automaton) goesOn(pair uint16, third byte) bool {
+	h := hash(pair, third)
+	return a.third[h>>6]&(1<<(h&63)) != 0 || fold[third] == ' '
+}
+
+func hash(pair uint16, third byte) uint16 {
+	return uint16((uint32(pair)<<8 | uint32(third)) * 0x9e3779b1 >> 16)
+}
 
 // link sets where to go on when a path ends: breadth first, since that of a node
 // is made of those above it.

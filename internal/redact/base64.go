@@ -30,22 +30,25 @@ type base64 struct {
 }
 
 func (d *base64) read(a *automaton, t stretch, found *[]span) {
+	line := 0 // where it ends
 	for i := 0; i < len(t.bytes); i++ {
-		digit := base64Digits[t.bytes[i]]
-		switch {
-		case digit >= newline:
-			if d.run.digits > 0 {
-				d.between(a, t, i, digit)
+		if d.run.digits == 0 {
+			if i >= line {
+				line = i + upTo(t.bytes[i:], '\n')
 			}
-			continue
-		case d.run.digits == 0:
-			if n := shortBase64(t.bytes[i:]); n > 0 {
-				i += n - 1
+			if i += nextRun(t.bytes[i:line], &base64Digits, newline, shortestBase64); i == line {
+				i--
 				continue
 			}
 		}
-		d.run.add(digit, 6, t.at(i))
-		bits := d.run.bits
+		digit := base64Digits[t.bytes[i]]
+		if digit >= newline {
+			d.between(a, t, i, digit)
+			continue
+		}
+		d.run.add(t.at(i))
+		bits := d.run.bits<<6 | uint32(digit)
+		d.run.bits = bits
 		if d.under || a.begins(uint16(bits>>4)) || a.begins(uint16(bits>>2)) || a.begins(uint16(bits)) {
 			d.advance(a, t.end(i), found)
 		}
@@ -65,6 +68,9 @@ func (d *base64) advance(a *automaton, end int64, found *[]span) {
 
 // between: only a line break interrupts base64, and blanks after one.
 func (d *base64) between(a *automaton, t stretch, i int, what byte) {
+	if d.run.digits == 0 {
+		return
+	}
 	d.run.gap++
 	if what == other || d.run.gap > maxGap || what == space && d.run.gap == 1 {
 		d.end()
@@ -91,18 +97,4 @@ func (d *base64) hold(a *automaton, end int64) int64 {
 		end = d.walks[i].hold(a, end)
 	}
 	return end
-}
-
-// shortBase64 returns the length of a run that can hold no value, as most words
-// are; 0: it may.
-func shortBase64(text []byte) int {
-	for i, b := range text[:min(len(text), shortestBase64)] {
-		switch base64Digits[b] {
-		case other, space:
-			return i
-		case newline:
-			return 0
-		}
-	}
-	return 0
 }

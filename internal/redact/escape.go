@@ -1,6 +1,7 @@
 package redact
 
 import (
+	"bytes"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -22,10 +23,8 @@ func percent(token []byte) ([]byte, int, bool) {
 	return []byte{byte(value)}, 3, false
 }
 
-var simple = map[byte]byte{
-	'"': '"', '\'': '\'', '\\': '\\', '/': '/', '`': '`', '0': 0,
-	'a': '\a', 'b': '\b', 'f': '\f', 'n': '\n', 'r': '\r', 't': '\t', 'v': '\v', 'e': 0x1b,
-}
+// simple are the escapes of one letter, and meaning what each is for.
+var simple, meaning = []byte("\"'\\/`0abfnrtve"), []byte("\"'\\/`\x00\a\b\f\n\r\t\v\x1b")
 
 // backslash is the escape of strings in JSON (RFC 8259), and of the others that
 // languages have besides. \xHH is a byte, as in Go and C.
@@ -33,10 +32,17 @@ func backslash(token []byte) ([]byte, int, bool) {
 	if len(token) < 2 {
 		return nil, 0, true
 	}
-	length := map[byte]int{'x': 4, 'u': 6, 'U': 10}[token[1]]
-	if length == 0 {
-		if b, ok := simple[token[1]]; ok {
-			return []byte{b}, 2, false
+	length := 0
+	switch token[1] {
+	case 'x':
+		length = 4
+	case 'u':
+		length = 6
+	case 'U':
+		length = 10
+	default:
+		if i := bytes.IndexByte(simple, token[1]); i >= 0 {
+			return meaning[i : i+1], 2, false
 		}
 		return nil, 1, false
 	}

@@ -7,7 +7,7 @@ const (
 	newline               // a line break
 )
 
-// shortest is the number of digits of the shortest value.
+// shortestHex is the number of digits of the shortest value.
 const shortestHex = 2 * Min
 
 var hexDigits = func() (table [256]byte) {
@@ -36,21 +36,19 @@ type hex struct {
 
 func (h *hex) read(a *automaton, t stretch, found *[]span) {
 	for i := 0; i < len(t.bytes); i++ {
-		digit := hexDigits[t.bytes[i]]
-		switch {
-		case digit >= newline:
-			if h.run.digits > 0 {
-				h.between(a, t, i, digit)
-			}
-			continue
-		case h.run.digits == 0:
-			if n := shortHex(t.bytes[i:]); n > 0 {
-				i += n - 1
-				continue
+		if h.run.digits == 0 {
+			if i += nextRun(t.bytes[i:], &hexDigits, space, shortestHex); i == len(t.bytes) {
+				return
 			}
 		}
+		digit := hexDigits[t.bytes[i]]
+		if digit >= newline {
+			h.between(a, t, i, digit)
+			continue
+		}
 		r := &h.run
-		r.add(digit, 4, t.at(i))
+		r.add(t.at(i))
+		r.bits = r.bits<<4 | uint32(digit)
 		w := &h.walks[r.digits&1]
 		if w.node != 0 || a.begins(uint16(r.bits)) {
 			advance(a, w, uint16(r.bits), r.digits > 3, r.back(3), r.back(1), t.end(i), found)
@@ -59,6 +57,9 @@ func (h *hex) read(a *automaton, t stretch, found *[]span) {
 }
 
 func (h *hex) between(a *automaton, t stretch, i int, what byte) {
+	if h.run.digits == 0 {
+		return
+	}
 	if h.run.gap++; what == other || h.run.gap > maxGap {
 		h.end()
 		return
@@ -84,20 +85,4 @@ func (h *hex) hold(a *automaton, end int64) int64 {
 		end = h.walks[i].hold(a, end)
 	}
 	return end
-}
-
-// shortHex returns the length of a run that can hold no value; 0: it may.
-func shortHex(text []byte) int {
-	digits := 0
-	for i, b := range text {
-		switch d := hexDigits[b]; {
-		case d == other:
-			return i
-		case d < newline:
-			if digits++; digits == shortestHex {
-				return 0
-			}
-		}
-	}
-	return 0 // it may go on
 }

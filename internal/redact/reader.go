@@ -78,13 +78,19 @@ type last struct {
 
 func (p *plain) read(a *automaton, t stretch, found *[]span) {
 	pair := p.last.pair
-	for i, b := range t.bytes {
-		pair = pair<<8 | uint16(b)
-		switch {
-		case p.walk.node != 0:
+	for i := 0; i < len(t.bytes); i++ {
+		b := t.bytes[i]
+		if p.walk.node != 0 {
+			pair = pair<<8 | uint16(b)
 			p.walk.next(a, b, t.at(i))
 			p.walk.match(a, t.end(i), found)
-		case !a.begins(pair):
+			continue
+		}
+		if i, pair = a.skip(t.bytes, i, pair); i == len(t.bytes) {
+			break
+		}
+		switch {
+		case i+1 < len(t.bytes) && !a.goesOn(pair, t.bytes[i+1]):
 		case i > 0:
 			p.walk.enter(a, pair, t.at(i-1), t.at(i))
 		case p.last.any:
@@ -94,6 +100,18 @@ func (p *plain) read(a *automaton, t stretch, found *[]span) {
 	if n := len(t.bytes); n > 0 {
 		p.last = last{pair, true, t.at(n - 1)}
 	}
+}
+
+// skip goes on from a place to the second byte of what may be a beginning: most
+// of all text is passed over here. pair is the two bytes before the place, and
+// then those that end there.
+func (a *automaton) skip(text []byte, from int, pair uint16) (int, uint16) {
+	for i, b := range text[from:] {
+		if pair = pair<<8 | uint16(b); a.pairs[pair>>6]&(1<<(pair&63)) != 0 {
+			return from + i, pair
+		}
+	}
+	return len(text), pair
 }
 
 func (p *plain) hold(a *automaton, end int64) int64 {

@@ -13,9 +13,8 @@ type run struct {
 	gap    int      // bytes since the last one
 }
 
-func (r *run) add(digit byte, bits uint, at int64) {
+func (r *run) add(at int64) {
 	r.at[r.digits&3] = at
-	r.bits = r.bits<<bits | uint32(digit)
 	r.digits++
 	r.gap = 0
 }
@@ -49,4 +48,27 @@ func advance(a *automaton, w *walk, pair uint16, enough bool, first, second, end
 	case enough && a.begins(pair):
 		w.enter(a, pair, first, second)
 	}
+}
+
+// nextRun returns where the next run may begin that is long enough to hold a value,
+// or that goes to the end of text and may go on. It looks at few bytes: where a
+// run cannot reach one that is n further, it cannot begin before that. Bytes up to
+// last are those of a run.
+func nextRun(text []byte, class *[256]byte, last byte, n int) int {
+	from := 0
+	for from+n <= len(text) {
+		at := from + n - 1
+		for at >= from && class[text[at]] <= last {
+			at--
+		}
+		if at < from {
+			return from
+		}
+		from = at + 1
+	}
+	end := len(text)
+	for end > from && class[text[end-1]] <= last {
+		end--
+	}
+	return end
 }

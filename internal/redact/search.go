@@ -48,8 +48,19 @@ func upTo(text []byte, b byte) int {
 	return len(text)
 }
 
+// nap is how often a view that is awake may go to rest, in bytes.
+const nap = 16
+
 // part has no escape but at its beginning.
 func (s *searcher) part(a *automaton, text []byte, at int64) {
+	for len(text) > nap && s.views[0].due(text)+s.views[1].due(text) > 0 {
+		s.bit(a, text[:nap], at)
+		text, at = text[nap:], at+nap
+	}
+	s.bit(a, text, at)
+}
+
+func (s *searcher) bit(a *automaton, text []byte, at int64) {
 	for i := range s.views {
 		s.views[i].read(a, text, at, &s.raw, &s.found)
 	}

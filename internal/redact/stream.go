@@ -80,10 +80,17 @@ func (s *Stream) release(to int64) {
 	s.drop(int(to - s.from))
 }
 
-// drop forgets what was emitted.
+// drop forgets what was emitted. What remains is moved only where it is less than
+// that, and a buffer that was needed once is given back.
 func (s *Stream) drop(n int) {
-	if s.held = s.held[n:]; len(s.held) == 0 {
+	rest := s.held[n:]
+	switch {
+	case len(rest) == 0 && cap(s.held) > 64<<10:
 		s.held = nil
+	case len(rest) <= n:
+		s.held = append(s.held[:0], rest...)
+	default:
+		s.held = rest
 	}
 	s.from += int64(n)
 }

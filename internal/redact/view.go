@@ -66,6 +66,14 @@ func plainLength(text []byte, begin byte) int {
 	return len(text)
 }
 
+// due is 1 where the view is awake, or text wakes it.
+func (v *view) due(text []byte) int {
+	if v.awake || text[0] == v.begin {
+		return 1
+	}
+	return 0
+}
+
 // rest is to come after raw has read the same.
 func (v *view) rest(raw *reader) {
 	if v.awake && len(v.token) == 0 && v.reader.same(raw) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/gatewayd/test/bench/machine"
+	"github.com/gatewayd/gatewayd/test/bench/redaction"
 )
 
 type options struct {
@@ -70,6 +71,7 @@ func run(ctx context.Context, o options, w io.Writer) (err error) {
 	for _, c := range b.columns {
 		result.Columns = append(result.Columns, c.Figures)
 	}
+	result.Redaction = redaction.Measure()
 	if o.json {
 		encoder := json.NewEncoder(w)
 		encoder.SetIndent("", "  ")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/test/bench/figures"
 	"github.com/gatewayd/gatewayd/test/bench/machine"
+	"github.com/gatewayd/gatewayd/test/bench/redaction"
 	"github.com/gatewayd/gatewayd/test/bench/service"
 )
 
@@ -17,6 +18,8 @@ type Result struct {
 	Machine machine.Machine `json:"machine"`
 	Samples int             `json:"samples"`
 	Columns []Figures       `json:"columns"`
+
+	Redaction []redaction.Cost `json:"redaction"` // of the gateways' output
 }
 
 // Figures are those of one column.
@@ -100,6 +103,9 @@ func (r Result) notes(b *strings.Builder) {
 	}
 	if podman.Skipped != "" {
 		fmt.Fprintf(b, "\nLeft out: %s.", strings.Join(strings.Fields(podman.Skipped), " "))
+	}
+	if len(r.Redaction) > 0 {
+		fmt.Fprintf(b, "\nRedaction of a megabyte of output: %s.", redaction.Words(r.Redaction))
 	}
 	fmt.Fprintf(b, "\n\n%s\n", r.Machine)
 }
