@@ -34,12 +34,15 @@ type Value struct {
 	Text []byte `json:"text"`
 }
 
+// Fits tells whether a value can be told from other text: it has Min bytes or more
+// without the blanks around it, several blanks or "+" counted as one.
+func Fits(value []byte) bool { return len(normal(value)) >= Min }
+
 // Add has a value redacted from now on, in streams that have begun too. name is
 // shown in its place. The last 16 values of a name are known. It returns false
-// for a value that is not redacted: it has less than Min bytes without the blanks
-// around it, several blanks or "+" counted as one. The value is copied.
+// for one that does not fit, which is not redacted. The value is copied.
 func (s *Set) Add(name string, value []byte) bool {
-	if s == nil || len(normal(value)) < Min {
+	if s == nil || !Fits(value) {
 		return false
 	}
 	s.mu.Lock()

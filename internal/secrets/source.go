@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/redact"
 )
 
 // MaxSize bounds a value, in bytes: more is no secret, and a variable could not
@@ -89,7 +90,7 @@ func Check(s config.Secret, value []byte) error {
 		return unfit(fmt.Sprintf("it has more than %d bytes", MaxSize))
 	case len(bytes.TrimSpace(value)) == 0:
 		return unfit("it is empty")
-	case len(bytes.TrimSpace(value)) < MinSize:
+	case !redact.Fits(value):
 		return unfit(fmt.Sprintf("it has less than %d bytes: too short to be kept out of the log", MinSize))
 	case !s.IsFile() && bytes.IndexByte(value, 0) >= 0:
 		return unfit(`it has a NUL, which no variable can hold: want as = "file"`)

@@ -94,6 +94,7 @@ func TestStatusIsCutBetweenCharacters(t *testing.T) {
 		}
 	}
 }
+
 // A secret is not in what systemctl shows, neither whole nor cut off with the rest.
 func TestStatusIsRedacted(t *testing.T) {
 	conn := manager(t)
