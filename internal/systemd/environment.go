@@ -10,13 +10,14 @@ import (
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/coreos/go-systemd/v22/journal"
+	"golang.org/x/sys/unix"
 )
 
 // Environment is what systemd tells a service through its environment.
 type Environment struct {
 	NotifySocket string        // NOTIFY_SOCKET; "": nobody listens
 	Watchdog     time.Duration // a WATCHDOG=1 is due in each; 0: none is
-	Journal      bool          // our stderr is a stream of journald
+	Journal      bool          // our stderr is a stream of journald, or was to be
 	Service      bool          // we are the main process of a service
 	User         bool          // a user manager started us, not the system's
 	Unit         string        // of which we are a process; "": of none
@@ -43,6 +44,9 @@ func ReadEnvironment() (Environment, error) {
 	if e.Journal, err = journal.StderrIsJournalStream(); err != nil {
 		return e, fmt.Errorf("compare stderr with the journal: %w", err)
 	}
+	if e.Service && !e.Journal {
+		e.Journal = isNull(os.Stdout) && isNull(os.Stderr)
+	}
 	return e, nil
 }
 
@@ -61,4 +65,14 @@ func unitIn(cgroups string) string {
 		}
 	}
 	return ""
+}
+
+// isNull says whether file is /dev/null. A service whose stdout and stderr both are has
+// got them in the place of streams that journald was not there to take (systemd.exec(5)
+// knows no other way to that but StandardOutput=null): it may be there by the next
+// record.
+func isNull(file *os.File) bool {
+	var is, null unix.Stat_t
+	return unix.Fstat(int(file.Fd()), &is) == nil && unix.Stat(os.DevNull, &null) == nil &&
+		is.Mode&unix.S_IFMT == unix.S_IFCHR && is.Rdev == null.Rdev
 }

@@ -28,6 +28,30 @@ func TestReadEnvironment(t *testing.T) {
 	}
 }
 
+// A service that is started while journald is away gets /dev/null, and logs to the
+// journal all the same: it may be back soon. A shell that sends us there means it.
+func TestReadEnvironmentWithoutAJournal(t *testing.T) {
+	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer null.Close()
+	stdout, stderr := os.Stdout, os.Stderr
+	defer func() { os.Stdout, os.Stderr = stdout, stderr }()
+	t.Setenv("JOURNAL_STREAM", "")
+	for pid, want := range map[string]bool{strconv.Itoa(os.Getpid()): true, "": false} {
+		t.Setenv("SYSTEMD_EXEC_PID", pid)
+		os.Stdout, os.Stderr = null, null
+		if e, err := ReadEnvironment(); err != nil || e.Journal != want {
+			t.Errorf("started by %q: %+v %v", pid, e, err)
+		}
+		os.Stderr = stderr
+		if e, err := ReadEnvironment(); err != nil || e.Journal {
+			t.Errorf("with a stderr: %+v %v", e, err)
+		}
+	}
+}
+
 func TestReadEnvironmentOfAShell(t *testing.T) {
 	for _, name := range []string{"NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "SYSTEMD_EXEC_PID", "MANAGERPID", "JOURNAL_STREAM"} {
 		t.Setenv(name, "")
