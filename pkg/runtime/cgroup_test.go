@@ -191,6 +191,28 @@ func TestRemoveOpensWhatWasClosed(t *testing.T) {
 	must(t, leaf.Remove(t.Context()))
 }
 
+// A container that may mount its cgroup may close all of it, from the inside out.
+func TestClosedLeafIsKilled(t *testing.T) {
+	testenv.NeedUnprivileged(t)
+	leaf, pids := occupied(t)
+	must(t, leaf.walk(func(dir string) error {
+		for _, file := range []string{"cgroup.kill", "cgroup.events", "cgroup.freeze", "cgroup.procs", ""} {
+			must(t, os.Chmod(filepath.Join(dir, file), 0))
+		}
+		return nil
+	}))
+	must(t, leaf.Freeze(t.Context(), true))
+	procs, err := leaf.Procs()
+	if must(t, err); len(procs) != len(pids) {
+		t.Errorf("processes %v, want %v", procs, pids)
+	}
+	must(t, leaf.Kill(t.Context()))
+	if !dead(pids[0]) || !dead(pids[1]) {
+		t.Error("a process has survived")
+	}
+	must(t, leaf.Remove(t.Context()))
+}
+
 func TestRemoveNamesWhatIsLeft(t *testing.T) {
 	leaf := plain(t)
 	file := filepath.Join(leaf.Dir(), "a", "file")

@@ -40,7 +40,7 @@ func (l *Leaf) Procs() ([]int, error) {
 	}
 	var pids []int
 	err := l.walk(func(dir string) error {
-		data, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		data, err := readControl(dir, "cgroup.procs")
 		pids = append(pids, numbers(strings.Fields(string(data)))...)
 		if gone(err) || errors.Is(err, unix.EOPNOTSUPP) { // a threaded cgroup: its processes are listed above it
 			return nil
@@ -57,14 +57,11 @@ func (l *Leaf) Procs() ([]int, error) {
 func (l *Leaf) walk(f func(dir string) error) error { return walkUp(l.Dir(), f) }
 
 func walkUp(dir string, f func(dir string) error) error {
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrPermission) {
-		// The container may change modes below its leaf; the owner may, too.
-		if err = os.Chmod(dir, 0o700); err == nil {
-			step.Done("leaf-opened")
-			entries, err = os.ReadDir(dir)
-		}
-	}
+	var entries []os.DirEntry
+	err := opened(dir, "", func(path string) (err error) {
+		entries, err = os.ReadDir(path)
+		return err
+	})
 	if gone(err) {
 		return nil
 	}
@@ -95,7 +92,7 @@ func (l *Leaf) Memory() (MemoryEvents, error) {
 	if l == nil {
 		return MemoryEvents{}, nil
 	}
-	data, err := os.ReadFile(filepath.Join(l.Dir(), "memory.events"))
+	data, err := readControl(l.Dir(), "memory.events")
 	if gone(err) {
 		return MemoryEvents{}, nil
 	}

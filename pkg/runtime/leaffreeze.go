@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -24,7 +23,7 @@ func (l *Leaf) Freeze(ctx context.Context, frozen bool) error {
 	if frozen {
 		value = "1"
 	}
-	err := writeControl(filepath.Join(l.Dir(), "cgroup.freeze"), value)
+	err := opened(l.Dir(), "cgroup.freeze", func(path string) error { return writeControl(path, value) })
 	step.Done("leaf-frozen")
 	if gone(err) && !frozen {
 		return nil
@@ -41,7 +40,11 @@ func (l *Leaf) Freeze(ctx context.Context, frozen bool) error {
 // await waits until cgroup.events says that key has the value. The kernel tells
 // of each change of that file by poll(2). It is nil for a cgroup that is gone.
 func (l *Leaf) await(ctx context.Context, key, value string) error {
-	fd, err := unix.Open(filepath.Join(l.Dir(), "cgroup.events"), unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+	var fd int
+	err := opened(l.Dir(), "cgroup.events", func(path string) (err error) {
+		fd, err = unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
+		return err
+	})
 	if gone(err) {
 		return nil
 	}

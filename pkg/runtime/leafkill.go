@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -19,7 +18,7 @@ import (
 // included (cgroup.kill, Linux 5.14), and waits until there is none left. The
 // leaf stays. Gone already: nil. ErrRunning: ctx ended first.
 func (l *Leaf) Kill(ctx context.Context) error {
-	err := writeControl(filepath.Join(l.Dir(), "cgroup.kill"), "1")
+	err := opened(l.Dir(), "cgroup.kill", func(path string) error { return writeControl(path, "1") })
 	step.Done("leaf-killed")
 	if gone(err) {
 		if _, err := os.Stat(l.Dir()); gone(err) {
