@@ -51,7 +51,7 @@ func (i *instance) startAsking(port string, fresh, kept int) *clients {
 }
 
 // stop waits for all clients and fails where one of them met what none may.
-func (c *clients) stop(t *testing.T, none ...string) load.Result {
+func (c *clients) stop(t testing.TB, none ...string) load.Result {
 	t.Helper()
 	c.end()
 	r := <-c.result

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -58,7 +59,7 @@ func (i *instance) discard() {
 			append([]string{"journalctl"}, append(i.manager, "--no-pager", "--lines=60", "--output=short-precise", "_SYSTEMD_"+i.unitField()+"="+i.unit, "+", i.unitField()+"="+i.unit)...),
 		} {
 			out, _ := exec.Command(question[0], question[1:]...).CombinedOutput()
-			i.t.Logf("%s", out)
+			i.t.Logf("%s", shortened(out))
 		}
 	}
 	_ = i.systemctl("kill", "--signal=KILL", i.unit)
@@ -72,6 +73,15 @@ func (i *instance) discard() {
 	if i.manager[0] == "--user" {
 		_ = os.RemoveAll(i.runtime)
 	}
+}
+
+// shortened cuts lines that nobody would read: some programs write very long ones.
+func shortened(text []byte) string {
+	var short strings.Builder
+	for line := range strings.Lines(string(text)) {
+		fmt.Fprintf(&short, "%.400s\n", strings.TrimRight(line, "\n"))
+	}
+	return short.String()
 }
 
 func (i *instance) unitField() string {

@@ -25,6 +25,12 @@
 //	default=TERM      give a signal its default action, which PID 1 is spared
 //	exit=N            end with a code
 //	die=KILL          end by a signal
+//	fork hog          take all processes, or all memory, that are to be had
+//	fill=DIR          take all bytes and names of a file system
+//	chmod=DIR         take away all modes of what is there
+//	lie               say on the notify socket what others say
+//	keep              leave a child that holds stdout
+//	mounts=N cgroups=N make so many, if they may be made
 //	once=PATH:STEP    do STEP unless PATH exists, and make it
 //	when=PATH:STEP    do STEP if PATH exists
 package main

@@ -47,6 +47,14 @@ func actions() map[string]func(value string) error {
 		"die":     die,
 		"once":    once,
 		"when":    when,
+		"fork":    fork,
+		"hog":     hog,
+		"fill":    fill,
+		"chmod":   closeAll,
+		"lie":     lie,
+		"keep":    keep,
+		"mounts":  mounts,
+		"cgroups": cgroups,
 	}
 }
 
