@@ -67,6 +67,7 @@ func (m *matrix) run(t *testing.T, s situation) {
 		}
 		for _, n := range times(counts[name]) {
 			if k.kill(name, n) {
+				t.Logf("killed after %s, time %d of %d", name, n, counts[name])
 				m.note(name, s.name)
 			}
 		}
