@@ -24,6 +24,11 @@ func (d *daemon) History(_ context.Context, name string) (control.History, error
 	return history, nil
 }
 
+// Metrics tells programs how the gateways do.
+func (d *daemon) Metrics(context.Context) (control.Text, error) {
+	return control.Text(d.metrics.Text()), nil
+}
+
 func describeRevision(r revisions.Revision, serving int, file config.Gateway) control.Revision {
 	state := string(r.Outcome)
 	switch {

@@ -131,6 +131,27 @@ func gatewayCommand(verb, short, long string, do func(*control.Client, context.C
 	}
 }
 
+func metricsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "metrics",
+		Short: "Print how the gateways do, for Prometheus",
+		Long: `Metrics prints what GET /metrics on the control socket answers, in the text format
+of Prometheus: the phase of each gateway, its launches, restarts and failures, and
+how often each event happened since this gatewayd runs.`,
+		Example: "  gatewayd metrics",
+		Args:    exactArgs(),
+		RunE: func(command *cobra.Command, _ []string) error {
+			return ask(func(ctx context.Context, c *control.Client) error {
+				text, err := c.Metrics(ctx)
+				if err == nil {
+					_, err = io.WriteString(command.OutOrStdout(), string(text))
+				}
+				return err
+			})
+		},
+	}
+}
+
 func reexecCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "reexec",

@@ -19,6 +19,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/journal"
 	"github.com/gatewayd/gatewayd/internal/launch"
 	"github.com/gatewayd/gatewayd/internal/listen"
+	"github.com/gatewayd/gatewayd/internal/metrics"
 	"github.com/gatewayd/gatewayd/internal/redact"
 	"github.com/gatewayd/gatewayd/internal/systemd"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
@@ -55,6 +56,7 @@ type daemon struct {
 	notifier   systemd.Notifier
 	supervisor *supervisor.Supervisor
 	holding    *holding
+	metrics    *metrics.Metrics
 	gateways   gateways
 	signals    *signals
 	reloading  sync.Mutex // one reload at a time
@@ -224,6 +226,7 @@ func (d *daemon) serve(c *config.Config) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	d.supervisor = supervisor.New(d.observe)
+	d.metrics = metrics.New(version, d.supervisor.Status)
 	if err := d.begin(c); err != nil {
 		return errors.Join(err, d.listener.Close(), d.shutdown())
 	}

@@ -59,6 +59,7 @@ func (d *daemon) closeLog() {
 func (d *daemon) observe(e supervisor.Event) {
 	e.Cause = d.redact.Error(e.Cause) // it goes into the history, too
 	info := d.gateways.info(e.Gateway, e.Launch)
+	d.metrics.Observe(e)
 	d.note(e, info)
 	of := append(subject(e, info.ID), staged(info)...)
 	level, message := describe(e)

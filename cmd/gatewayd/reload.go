@@ -187,5 +187,6 @@ func (d *daemon) removeGateway(ctx context.Context, entry gateway) error {
 		err = fmt.Errorf("remove gateway %s: %w", name, err)
 	}
 	d.gateways.remove(name)
+	d.metrics.Forget(name)
 	return errors.Join(err, d.unhold(name))
 }

@@ -57,6 +57,8 @@ var arrows = []arrow{
 	{"cmd/gatewayd", "internal/probe", "wiring"},
 	{"cmd/gatewayd", "internal/listen", "hands over the sockets that systemd keeps"},
 	{"cmd/gatewayd", "internal/revisions", "keeps the history of each gateway"},
+	{"internal/metrics", "pkg/supervisor", "counts its events and shows its status"},
+	{"cmd/gatewayd", "internal/metrics", "tells programs how the gateways do"},
 	{"cmd/gatewayd", "internal/held", "keeps what held gateways wait for"},
 	{"cmd/gatewayd", "internal/handover", "replaces the running daemon by another binary"},
 	{"cmd/gatewayd", "internal/control", "serves and asks the control socket"},

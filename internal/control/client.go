@@ -50,6 +50,13 @@ func (c *Client) Status(ctx context.Context) (Report, error) {
 	return r, err
 }
 
+// Metrics asks for the metrics, as Prometheus reads them.
+func (c *Client) Metrics(ctx context.Context) (Text, error) {
+	var text Text
+	err := c.do(ctx, http.MethodGet, "/metrics", &text)
+	return text, err
+}
+
 // Start returns when the gateway is ready; at once when it is already.
 func (c *Client) Start(ctx context.Context, name string) error { return c.gateway(ctx, name, "start") }
 
@@ -146,12 +153,20 @@ func (c *Client) explain(err error) error {
 	return fmt.Errorf("ask gatewayd at %s: %w", c.path, err)
 }
 
+// Text is an answer that is no object.
+type Text string
+
 func decode(response *http.Response, result any) error {
 	body := io.LimitReader(response.Body, maxAnswer)
 	switch {
 	case response.StatusCode == http.StatusNoContent && result == nil:
 		return nil
 	case response.StatusCode == http.StatusOK && result != nil:
+		if text, is := result.(*Text); is {
+			all, err := io.ReadAll(body)
+			*text = Text(all)
+			return err
+		}
 		if err := json.NewDecoder(body).Decode(result); err != nil {
 			return fmt.Errorf("read answer of gatewayd: %w", err)
 		}

@@ -31,6 +31,7 @@ func (f *fake) call(s string) error { f.calls <- s; return f.err }
 func (f *fake) Start(_ context.Context, name string) error { return f.call("start " + name) }
 func (f *fake) Stop(_ context.Context, name string) error  { return f.call("stop " + name) }
 func (f *fake) Reload(context.Context) error               { return f.call("reload") }
+func (f *fake) Metrics(context.Context) (Text, error)      { return "up 1\n", f.call("metrics") }
 func (f *fake) Reexec(context.Context) error               { return f.call("reexec") }
 
 func (f *fake) Deploy(_ context.Context, name string, r DeployRequest) (Deployed, error) {
@@ -110,6 +111,13 @@ func TestCalls(t *testing.T) {
 			h, err := c.History(ctx, "a/b ?")
 			if want, _ := d.History(ctx, "a/b ?"); <-d.calls == "" || !reflect.DeepEqual(h, want) {
 				return fmt.Errorf("%+v", h)
+			}
+			return err
+		}},
+		{"metrics", func() error {
+			text, err := c.Metrics(ctx)
+			if text != "up 1\n" {
+				return fmt.Errorf("%q: %w", text, err)
 			}
 			return err
 		}},

@@ -34,6 +34,8 @@ type Daemon interface {
 	Rollback(ctx context.Context, name string, request RollbackRequest) (Deployed, error)
 	// History answers from memory.
 	History(ctx context.Context, name string) (History, error)
+	// Metrics answers from memory.
+	Metrics(ctx context.Context) (Text, error)
 	// Reload returns with the verdict on the configuration; an *Error with
 	// CodeConfig: it is faulty and nothing has changed.
 	Reload(ctx context.Context) error
@@ -124,6 +126,9 @@ func routes(d Daemon, lim limits) http.Handler {
 	mux.HandleFunc("GET /v1/gateways/{name}/history", call(lim, func(r *http.Request, _ nothing) (any, error) {
 		return d.History(r.Context(), r.PathValue("name"))
 	}))
+	mux.HandleFunc("GET /metrics", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return d.Metrics(r.Context())
+	}))
 	mux.HandleFunc("POST /v1/reload", call(lim, func(r *http.Request, _ nothing) (any, error) {
 		return nil, d.Reload(r.Context())
 	}))
@@ -207,6 +212,12 @@ func answer(w http.ResponseWriter, lim limits, status int, body any) {
 	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(lim.send))
 	if body == nil {
 		w.WriteHeader(status)
+		return
+	}
+	if text, is := body.(Text); is {
+		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, string(text))
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

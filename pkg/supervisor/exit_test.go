@@ -39,6 +39,16 @@ func TestExitOfWhatTheLauncherEnded(t *testing.T) {
 	}
 }
 
+// A phase that is not listed is none to who counts them, and cannot be handed over.
+func TestPhasesAreComplete(t *testing.T) {
+	names := constantsOf(t, "status.go")
+	for _, name := range names {
+		if !slices.Contains(Phases(), Phase(name)) && !slices.Contains([]DeployStage{DeployWaiting, DeployPreparing, DeployStarting, DeployInCanary}, DeployStage(name)) {
+			t.Errorf("%s is not in Phases", name)
+		}
+	}
+}
+
 // A kind that is not listed would reach the journal without a message id.
 func TestEventKindsAreComplete(t *testing.T) {
 	kinds := EventKinds()

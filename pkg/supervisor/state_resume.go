@@ -42,8 +42,6 @@ func (s *State) checkReady() error {
 	return nil
 }
 
-var phases = []Phase{Stopped, Starting, Ready, Backoff, CrashLooping, Stopping, Held, Failed, Ended}
-
 // gapLimit bounds what the wall clock is believed: nobody takes longer from Suspend to Resume.
 const gapLimit = time.Minute
 

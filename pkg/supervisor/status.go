@@ -1,6 +1,9 @@
 package supervisor
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Phase is what a gateway is doing.
 type Phase string
@@ -16,6 +19,11 @@ const (
 	Failed       Phase = "failed"        // given up, Status.Cause says why; until Start, Restart or Deploy
 	Ended        Phase = "ended"         // ended by itself, and its policy wants no other launch
 )
+
+var phases = []Phase{Stopped, Starting, Ready, Backoff, CrashLooping, Stopping, Held, Failed, Ended}
+
+// Phases lists all phases there are.
+func Phases() []Phase { return slices.Clone(phases) }
 
 // Status is a snapshot of one gateway.
 type Status struct {

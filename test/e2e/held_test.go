@@ -63,6 +63,12 @@ func TestHeldUntilTheSourceChanges(t *testing.T) {
 	eventually(t, "STATUS=", func() error { return contains(i.property("StatusText"), "web held (exited with code 78)") })
 	i.awaitRecord("the hold", func(r record) bool { return strings.Contains(r.message(), "exited with code 78") }, "EVENT=gateway-held", "GATEWAY=web")
 	i.mustHaveLaunched(1)
+	metrics := i.must("metrics")
+	for _, want := range []string{`gatewayd_gateway_phase{gateway="web",phase="held"} 1`, `gatewayd_events_total{gateway="web",event="gateway-held"} 1`} {
+		if !strings.Contains(metrics, want) {
+			t.Errorf("metrics do not say %s:\n%s", want, metrics)
+		}
+	}
 	since := i.awaitHeld().CauseAt
 
 	if err := i.systemctl("restart", i.unit); err != nil {
