@@ -20,7 +20,11 @@ func FuzzMachine(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		w := newModel(t, data)
-		w.step(askStart{w.somebody()})
+		if w.m.phase == Held {
+			w.step(tick{})
+		} else {
+			w.step(askStart{w.somebody()})
+		}
 		for len(w.data) > 0 && !w.finished {
 			w.move()
 		}

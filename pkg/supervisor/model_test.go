@@ -52,11 +52,15 @@ func newModel(t *testing.T, data []byte) *model {
 	p.Probe = ProbePolicy{Enabled: flags&1 != 0, Once: flags&2 != 0, UnhealthyAfter: int(flags >> 6)}
 	p.Restart.Mode = []RestartMode{Always, Always, OnFailure, Never}[flags>>2&3]
 	p.Restart.MaxFailures = int(flags >> 4 & 3)
-	p.Restart.On = someRules(w.byte())
+	rules := w.byte()
+	p.Restart.On = someRules(rules)
 	p.Stop.Timeout = time.Duration(w.byte()%3) * time.Second
 	p.Restart.ResetAfter = time.Duration(w.byte()%4) * time.Second // 0: ten
 	w.setTraffic(&p)
 	g := Gateway{Name: "web", Revision: "r0", Policy: p}
+	if rules&128 != 0 {
+		g.Held = &Hold{Cause: &ExitError{Code: 78}, Since: w.now}
+	}
 	if w.byte()%4 > 0 {
 		g.Traffic = &noTraffic{}
 	}

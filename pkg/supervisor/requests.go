@@ -57,6 +57,9 @@ func (m *machine) tend(now time.Time) {
 // anew begins because somebody asked: what went wrong before is forgotten.
 func (m *machine) anew(now time.Time) {
 	m.history = history{}
+	if m.phase == Held && m.last == 0 { // an earlier run held it: its first launch in this one is waited for like any
+		m.settled = false
+	}
 	m.begin(now)
 }
 
