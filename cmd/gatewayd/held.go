@@ -19,7 +19,7 @@ import (
 
 const (
 	holdLook  = 10 * time.Second
-	holdShare = 1000 // bounds what looking costs, as with the trees beneath overlays
+	holdShare = 100 // bounds what looking costs: a hundredth of one processor
 )
 
 // holding are the holds of all gateways.

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,12 +38,17 @@ func (i *instance) awaitHeld() state {
 	return s
 }
 
-// launches counts those of all gatewayds of this instance.
-func (i *instance) launches() int { return len(i.records("EVENT=launch-started", "GATEWAY=web")) }
+// launches counts those that have ended, of all gatewayds of this instance.
+func (i *instance) launches() int { return len(i.records("EVENT=launch-ended", "GATEWAY=web")) }
 
 func (i *instance) mustHaveLaunched(want int) {
 	i.t.Helper()
-	i.awaitRecord("the last launch", func(record) bool { return i.launches() >= want }, "EVENT=launch-started")
+	eventually(i.t, "the last launch", func() error {
+		if n := i.launches(); n < want {
+			return fmt.Errorf("%d launches, want %d", n, want)
+		}
+		return nil
+	})
 	if n := i.launches(); n != want {
 		i.t.Errorf("%d launches, want %d", n, want)
 	}
@@ -90,7 +96,7 @@ func TestHeldUntilTheSourceChanges(t *testing.T) {
 	}
 	i.awaitReady("web")
 	i.awaitRecord("the release", func(r record) bool { return strings.Contains(r.message(), "its source has changed") }, "EVENT=gateway-released", "GATEWAY=web")
-	i.mustHaveLaunched(2)
+	i.mustHaveLaunched(1) // and one that serves
 	i.forgets()
 }
 
