@@ -36,6 +36,8 @@ type holding struct {
 type known struct {
 	held.Hold
 	over bool
+	kept bool  // it is written down
+	lost error // why it could not be
 }
 
 func newHolding(store held.Store) *holding {
@@ -61,15 +63,25 @@ func (h *holding) of(name string, since time.Time) (known, bool) {
 	return k, true
 }
 
-// keep notes a hold and writes it down, unless it is over meanwhile.
+// keep notes a hold and writes it down, unless it is over meanwhile. What could
+// not be written is tried again with each look, and told once.
 func (h *holding) keep(name string, hold held.Hold) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if k := h.known[name]; k.over && k.Since.Equal(hold.Since) {
+	k := h.known[name]
+	if !k.Since.Equal(hold.Since) {
+		k = known{Hold: hold}
+	}
+	if k.over || k.kept {
 		return nil
 	}
-	h.known[name] = known{Hold: hold}
-	return h.store.Write(name, hold)
+	err, told := h.store.Write(name, hold), k.lost != nil
+	k.kept, k.lost = err == nil, err
+	h.known[name] = k
+	if told {
+		return nil
+	}
+	return err
 }
 
 // end forgets a hold before it ends: a gatewayd that is killed the next moment is
