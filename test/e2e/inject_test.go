@@ -208,8 +208,11 @@ func letGo(i *instance) {
 			if slices.ContainsFunc(all, func(of process) bool { return of.words != "" && tracerOf(of.pid) == p.pid }) {
 				seen[p.pid]++
 			}
-			if seen[p.pid] == 2 { // the first time it may have been killed just now
+			switch seen[p.pid] {
+			case 2, 200, 400: // the first time it may have been killed just now
 				_ = syscall.Kill(p.pid, syscall.SIGTERM)
+			case 600: // it hangs; what it traces ends with it
+				_ = syscall.Kill(p.pid, syscall.SIGKILL)
 			}
 			return errors.New(p.words)
 		}
