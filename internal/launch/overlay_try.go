@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/inside"
 	"github.com/gatewayd/gatewayd/internal/journal"
@@ -28,8 +30,10 @@ const (
 	// copied.
 	tryTime = 5 * time.Second
 
-	// tidyTime bounds what is done about it afterwards in any case.
-	tidyTime = 10 * time.Second
+	// tidyTime bounds each time that it is cleaned, and tidyPause is the longest
+	// pause before it is tried again.
+	tidyTime  = 10 * time.Second
+	tidyPause = time.Minute
 )
 
 // try runs the throw-away container, where the directory for upper ones could do
@@ -41,19 +45,20 @@ func (h *Host) try(ctx context.Context) (refusal, err error) {
 	} else if refusal != nil {
 		return refusal, nil
 	}
-	tidy, cancel := context.WithTimeout(context.WithoutCancel(ctx), tryTime+tidyTime)
+	ctx, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
-	ctx, cancelTry := context.WithTimeout(ctx, tryTime)
-	defer cancelTry()
 	id, lower, err := bundle.MakeDir(h.Dirs.Rootfs(), tryName, 0, 0o700)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = bundle.Remove(tidy, h.Dirs.Rootfs(), id, bundle.RemoveOptions{}) }() // else the next sweep does
+	l := NewLauncher(h)
+	defer h.tidy(func(ctx context.Context) error {
+		return errors.Join(l.Clean(ctx, 1), bundle.Remove(ctx, h.Dirs.Rootfs(), id, bundle.RemoveOptions{}))
+	})
 	if err := h.makeLower(lower); err != nil {
 		return nil, err
 	}
-	err = h.tryOn(ctx, tidy, lower)
+	err = h.tryOn(ctx, l, lower)
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
@@ -93,16 +98,37 @@ func (h *Host) makeLower(dir string) error {
 	return err
 }
 
+// tidy removes what a try has made, however long the try took, and goes on in the
+// background where that cannot be at once: nobody else knows of it before the next
+// sweep, which may be months away.
+func (h *Host) tidy(remove func(context.Context) error) {
+	attempt := func() error {
+		ctx, cancel := context.WithTimeout(context.Background(), tidyTime)
+		defer cancel()
+		return remove(ctx)
+	}
+	err := attempt()
+	if err == nil {
+		return
+	}
+	h.log().Warn("what tried an overlay is not all cleaned, it is tried again until it is", zap.String("event", "clean-incomplete"), zap.Error(err))
+	go func() {
+		for pause := time.Second; err != nil; pause = min(2*pause, tidyPause) {
+			time.Sleep(pause)
+			err = attempt()
+		}
+	}()
+}
+
 // tryOn runs one launch like any other, but that it is staged on trust and that
-// its words are kept for the refusal. tidy is for what has to be done after ctx.
-func (h *Host) tryOn(ctx, tidy context.Context, lower string) error {
+// its words are kept for the refusal.
+func (h *Host) tryOn(ctx context.Context, l *Launcher, lower string) error {
 	g := config.Gateway{
 		Name: tryName, Rootfs: lower, Command: []string{bundle.InitTarget, "try-overlay"},
 		Staging:   config.Staging{Stage: staging.Overlay, IDs: "single", Verify: "never"},
 		Isolation: config.Isolation{Network: bundle.NetworkHost, Seccomp: "unconfined", Init: true},
 	}
 	var said lines
-	l := NewLauncher(h)
 	if err := l.Define(g.Revision(), g); err != nil {
 		return err
 	}
@@ -122,7 +148,6 @@ func (h *Host) tryOn(ctx, tidy context.Context, lower string) error {
 	if err != nil && said.text() != "" {
 		err = fmt.Errorf("%s (%w)", said.text(), err)
 	}
-	_ = l.Clean(tidy, 1) // what it cannot remove, the next sweep does
 	return err
 }
 
