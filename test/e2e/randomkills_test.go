@@ -20,7 +20,7 @@ func TestRandomKills(t *testing.T) {
 	t.Parallel()
 	m := &mayhem{t: t, i: newInstance(t, "random"), killed: map[string]int{}}
 	m.random = rand.New(rand.NewPCG(m.seed(), 0))
-	m.i.configure("log_level = \"debug\"\n" + handedOver + strings.ReplaceAll(forking, "$PORT2", "$PORT3"))
+	m.i.configure("log_level = \"debug\"\n" + m.i.withSecret(handedOver+strings.ReplaceAll(forking, "$PORT2", "$PORT3")))
 	m.i.version("two")
 	m.i.mustStart()
 	slate := m.i.newSlate(map[string]string{"web": "PORT", "behind": "PORT2", "forks": "PORT3"})

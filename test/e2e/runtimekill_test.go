@@ -58,7 +58,7 @@ type runtimeKills struct {
 
 func newRuntimeKills(t *testing.T, name string) *runtimeKills {
 	i := newInstance(t, name)
-	i.disobedient("log_level = \"debug\"\n" + strings.Replace(listening, `restart.delay = "50ms"`, `restart = { delay = "50ms", factor = 1.0 }`, 1))
+	i.disobedient("log_level = \"debug\"\n" + i.withSecret(strings.Replace(listening, `restart.delay = "50ms"`, `restart = { delay = "50ms", factor = 1.0 }`, 1)))
 	i.order()
 	i.mustStart()
 	return &runtimeKills{t, i, i.newSlate(map[string]string{"web": "PORT"}), filepath.Join(t.TempDir(), "trace")}

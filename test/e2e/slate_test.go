@@ -42,6 +42,16 @@ func (i *instance) newSlate(ports map[string]string) *slate {
 	return s
 }
 
+// withSecret gives the gateway web a secret, at the end of a configuration.
+func (i *instance) withSecret(gateways string) string {
+	mustWrite(i.t, filepath.Join(i.dir, "token"), "a-secret-of-web")
+	return gateways + `
+[[gateway.web.secret]]
+name = "token"
+source = "file:$DIR/token"
+`
+}
+
 // awaitClean waits until all is as it should be. After says what came before.
 func (s *slate) awaitClean(after string) {
 	s.i.t.Helper()
@@ -127,6 +137,9 @@ func (s *slate) directories(live []string) error {
 	for _, name := range found.secrets {
 		if !slices.Contains(live, name) {
 			return fmt.Errorf("secrets of %s are left", name)
+		}
+		if files := names(filepath.Join(s.i.run, "secrets", name)); len(files) > 0 {
+			return fmt.Errorf("a path leads to the secrets %v of %s", files, name)
 		}
 	}
 	if len(found.mounts) > 0 {
@@ -239,7 +252,7 @@ func TestSlateSeesWhatIsLeft(t *testing.T) {
 	for _, dir := range []string{
 		filepath.Join(i.run, "launches/web-9-aaaaaaaaaa"), filepath.Join(i.run, "runtime/web-9-aaaaaaaaaa"),
 		filepath.Join(i.run, "secrets/web-9-aaaaaaaaaa"), filepath.Join(i.state, "rootfs/.staging-web-9-aaaaaaaaaa-b"),
-		filepath.Join(i.cgroups()[0], "web-9-aaaaaaaaaa"), filepath.Join(i.state, "revisions/.new-1"),
+		filepath.Join(i.run, "secrets", i.awaitReady("web").ID, "token"), filepath.Join(i.cgroups()[0], "web-9-aaaaaaaaaa"), filepath.Join(i.state, "revisions/.new-1"),
 		filepath.Join(i.state, "digests/x.new"), filepath.Join(i.state, "unheard-of"),
 	} {
 		mustMkdir(t, dir, 0o700)

@@ -70,7 +70,7 @@ func (s *states) configure(keys ...string) { s.steps("", keys...) }
 func (s *states) steps(step string, keys ...string) {
 	text := strings.Replace(listening, `"serve=inherit"`, step+`"serve=inherit"`, 1)
 	text = strings.Replace(text, "ready.interval", "restart.reset_after = \"20ms\"\n"+strings.Join(keys, "\n")+"\nready.interval", 1)
-	s.i.disobedient("log_level = \"debug\"\n" + text)
+	s.i.disobedient("log_level = \"debug\"\n" + s.i.withSecret(text))
 }
 
 // next has the launch that serves end, and returns the id of the one after it when
@@ -158,7 +158,7 @@ func (s *states) standby(kind, what string) string {
 
 // warming: a standby that is started and not frozen yet.
 func (s *states) warming() {
-	s.steps(`"sleep=300ms", `, `standby = "warm"`)
+	s.steps(`"sleep=1s", `, `standby = "warm"`)
 	s.i.must("reload")
 	s.slate.standbys["web"] = true
 	ready := s.i.await("web", "warming", func(g state) bool { return g.Phase == "ready" && g.Standby.Launch > 0 && g.Standby.State != "frozen" })
