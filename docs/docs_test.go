@@ -33,6 +33,32 @@ func TestThreatModelNamesTests(t *testing.T) {
 	}
 }
 
+// Each parser of what comes from outside has its row, with targets that exist, and no
+// target is without one.
+func TestFuzzTargetsAreListed(t *testing.T) {
+	text, err := os.ReadFile("../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| what comes from outside |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	listed := map[string]bool{}
+	for _, match := range regexp.MustCompile("`(Fuzz[A-Za-z0-9]+)`").FindAllStringSubmatch(table, -1) {
+		listed[match[1]] = true
+	}
+	tests := allTests(t)
+	for name := range listed {
+		if !tests[name] {
+			t.Errorf("%s is listed, and no such target exists", name)
+		}
+	}
+	for name := range tests {
+		if strings.HasPrefix(name, "Fuzz") && !listed[name] {
+			t.Errorf("%s is not among what comes from outside", name)
+		}
+	}
+}
+
 // claims returns the rows of the tables that are headed "claim | held by".
 func claims(text string) []string {
 	var rows []string

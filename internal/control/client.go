@@ -173,7 +173,7 @@ func decode(response *http.Response, result any) error {
 		return nil
 	}
 	e := &Error{}
-	if err := json.NewDecoder(body).Decode(e); err != nil || e.Code == "" {
+	if err := json.NewDecoder(body).Decode(e); err != nil || e.Code == "" || e.Message == "" {
 		return fmt.Errorf("read answer of gatewayd: unexpected status %s", strings.TrimSpace(response.Status))
 	}
 	return e

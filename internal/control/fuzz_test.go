@@ -3,6 +3,9 @@ package control
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -58,4 +61,28 @@ func checkWords(t *testing.T, err error) {
 	if !utf8.ValidString(words) || strings.ContainsFunc(words, unicode.IsControl) || len(words) > 8<<10 {
 		t.Errorf("%q", err)
 	}
+}
+
+// Whoever answers on the socket, the client has what was asked for or an error, and
+// the error is told in words.
+func FuzzAnswer(f *testing.F) {
+	f.Add(200, []byte(`{"gateways":[{"name":"web"}]}`), true)
+	f.Add(409, []byte(`{"code":"busy","message":"later"}`), false)
+	f.Add(204, []byte(nil), true)
+	f.Add(500, []byte("<html>"), false)
+	f.Fuzz(func(t *testing.T, status int, body []byte, asks bool) {
+		var report Report
+		var result any
+		if asks {
+			result = &report
+		}
+		err := decode(&http.Response{StatusCode: status, Status: http.StatusText(status), Body: io.NopCloser(bytes.NewReader(body))}, result)
+		good := status == http.StatusNoContent && !asks || status == http.StatusOK && asks
+		if err == nil && !good || err != nil && err.Error() == "" {
+			t.Errorf("status %d is %v", status, err)
+		}
+		if told := new(Error); errors.As(err, &told) && (good || told.Code == "") {
+			t.Errorf("status %d is %+v", status, told)
+		}
+	})
 }

@@ -41,6 +41,10 @@ func readRecord(dir string) (runtime.Identity, bool) {
 	if err != nil {
 		return runtime.Identity{}, false
 	}
+	return parseRecord(data)
+}
+
+func parseRecord(data []byte) (runtime.Identity, bool) {
 	var r record
 	if json.Unmarshal(data, &r) != nil || r.Process.Pid <= 1 {
 		return runtime.Identity{}, false

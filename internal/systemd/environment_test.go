@@ -3,6 +3,7 @@ package systemd
 import (
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -74,4 +75,23 @@ func TestUnitIn(t *testing.T) {
 			t.Errorf("%q: unit %q, want %q", cgroups, unit, want)
 		}
 	}
+}
+
+// The unit is one component of a path that is there, and wherever below it a process
+// is, it is the same.
+func FuzzUnit(f *testing.F) {
+	f.Add("0::/user.slice/app.slice/gatewayd.service/supervisor\n")
+	f.Add("12:pids:/a.service\n1:name=systemd:/b.service\n0::/\n")
+	f.Fuzz(func(t *testing.T, cgroups string) {
+		unit := unitIn(cgroups)
+		if unit == "" {
+			return
+		}
+		if !strings.HasSuffix(unit, ".service") || strings.ContainsAny(unit, "/\n") || !strings.Contains(cgroups, unit) {
+			t.Errorf("the unit is %q", unit)
+		}
+		if below := unitIn("0::/" + unit + "/below\n" + cgroups); below != unit {
+			t.Errorf("below it is %q, not %q", below, unit)
+		}
+	})
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -246,4 +248,24 @@ func checkMounts(check func(bool, string), plan Plan, h host, mounts []specs.Mou
 		packaged := strings.HasPrefix(m.Source, plan.Bundle+"/") && readOnly && !strings.Contains(m.Source+"/", "/../")
 		check(m.Type == "bind" && (planned || packaged || readOnly && (m.Source == plan.Init || filepath.Dir(m.Source) == h.etc)), "bind of "+m.Source)
 	}
+}
+
+// A map is read as it was written, each line of it; half a one is an error.
+func FuzzIDMap(f *testing.F) {
+	f.Add([]byte("         0       1001          1\n"), uint32(1), uint32(100000), uint32(65536))
+	f.Add([]byte("0 0\n"), uint32(0), uint32(0), uint32(math.MaxUint32))
+	f.Fuzz(func(t *testing.T, text []byte, container, host, size uint32) {
+		ranges, err := parseMap(text)
+		if lines := len(slices.Collect(bytes.Lines(text))); err == nil && len(ranges) != lines || err != nil && ranges != nil {
+			t.Fatalf("%d lines are %v, %v", lines, ranges, err)
+		}
+		ranges = append(ranges, IDRange{container, host, size})
+		var written []byte
+		for _, r := range ranges {
+			written = fmt.Appendf(written, "%10d %10d %10d\n", r.Container, r.Host, r.Size)
+		}
+		if again, err := parseMap(written); err != nil || !slices.Equal(again, ranges) {
+			t.Errorf("%s is %v, %v", written, again, err)
+		}
+	})
 }

@@ -128,11 +128,18 @@ func readMap(path string) ([]IDRange, error) {
 	if err != nil {
 		return nil, err
 	}
-	var ranges []IDRange
+	ranges, err := parseMap(data)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return ranges, nil
+}
+
+func parseMap(data []byte) (ranges []IDRange, err error) {
 	for text := range bytes.Lines(data) {
 		var r IDRange
 		if _, err := fmt.Sscan(string(text), &r.Container, &r.Host, &r.Size); err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, err
 		}
 		ranges = append(ranges, r)
 	}
