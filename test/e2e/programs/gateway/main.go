@@ -20,6 +20,9 @@
 //	bury=PATH         make a directory with a file in it, mode 0000
 //	orphan=DURATION   leave a grandchild behind that lives so long
 //	sick              answer HTTP with 503
+//	leak=PATH         print a file, or env:NAME a variable, in every encoding
+//	backwards=PATH    print a file backwards
+//	complain=PATH     answer HTTP with 503 and a file
 //	deaf              take HTTP requests and never answer
 //	ignore=TERM       ignore a signal
 //	default=TERM      give a signal its default action, which PID 1 is spared

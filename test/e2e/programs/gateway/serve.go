@@ -13,6 +13,8 @@ import (
 
 var sick, deaf atomic.Bool
 
+var complaint atomic.Value // what a sick one says
+
 // serve answers
 //
 //	/            "ok", or as sick and deaf say
@@ -58,7 +60,8 @@ func health(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if sick.Load() {
-		http.Error(w, "I am sick", http.StatusServiceUnavailable)
+		text, _ := complaint.Load().(string)
+		http.Error(w, "I am sick "+text, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "ok")
