@@ -84,7 +84,7 @@ func openHost(ctx context.Context, dir, path string, timeout time.Duration) (*Ho
 		cgroup = nil
 	}
 	opened := func(context.Context) (*runtime.Runtime, error) { return engine, nil }
-	return &Host{Dirs: dirs, Runtime: opened, Cgroup: cgroup, Env: os.LookupEnv, Self: own}, nil
+	return &Host{Dirs: dirs, Runtime: opened, Cgroup: cgroup, Env: os.LookupEnv, Self: own, pretends: path == own}, nil
 }
 
 // scratch is t.TempDir with a short path (sockets lie there), on which another

@@ -146,7 +146,7 @@ func (p *ports) renewed(o *port, cause error) error {
 func (l *Launcher) outdate(o *port, cause error) {
 	holders := l.holdersOf(o)
 	for _, la := range holders {
-		la.outdated.Store(&cause)
+		la.fault.Store(&cause)
 	}
 	go endAll(holders)
 }

@@ -59,7 +59,7 @@ func (la *launch) create(ctx context.Context) error {
 		spec.Linux.Seccomp = forYouki(spec.Linux.Seccomp)
 	}
 	uid, _ := la.host.ids()
-	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), posture(spec, uid, la.gateway) })
+	la.tell(func(i *Info) { i.Runtime, i.Posture = r.Name(), postureOf(spec, uid, la.gateway) })
 	work := &container{runtime: r, id: la.id}
 	if la.host.Cgroup != nil {
 		go la.host.Cgroup.Hasten()
@@ -109,6 +109,9 @@ func (la *launch) createIn(ctx context.Context, r *runtime.Runtime, spec *specs.
 func (la *launch) createExposed(ctx context.Context, r *runtime.Runtime, spec *specs.Spec, options runtime.CreateOptions) (*runtime.Container, error) {
 	defer la.tellWindow(time.Now())
 	err := errors.Join(la.writeSecrets(), bundle.WriteConfig(la.dir, spec))
+	if err == nil {
+		err = la.promised(r, spec)
+	}
 	var created *runtime.Container
 	if err == nil {
 		created, err = r.Create(ctx, la.id, options)

@@ -52,7 +52,7 @@ func (la *launch) exit(status runtime.Status, work workload, leaf memory) superv
 		// Our init is what ended; it tells how the program did.
 		exit.Code, exit.Signal = inside.Outcome(la.info.Load().Pid, exit.Code)
 	}
-	if cause := la.outdated.Load(); cause != nil {
+	if cause := la.fault.Load(); cause != nil {
 		exit.Err = *cause
 	}
 	exit.OOM = exit.Signal == syscall.SIGKILL && oomKills(leaf) > la.survived.Load()

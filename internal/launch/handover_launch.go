@@ -7,6 +7,7 @@ import (
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/posture"
 	"github.com/gatewayd/gatewayd/internal/probe"
 	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
@@ -26,6 +27,7 @@ type launchState struct {
 	Notify   *probe.NotifyState   `json:"notify,omitempty"`
 	Pid      int                  `json:"pid,omitempty"` // 0: there is none, or it is reaped
 	Made     bool                 `json:"made,omitempty"`
+	Promise  *posture.Promise     `json:"promise,omitempty"`
 	Started  bool                 `json:"started,omitempty"`
 	Frozen   bool                 `json:"frozen,omitempty"`
 	Targets  []targetState        `json:"targets,omitempty"`
@@ -48,7 +50,7 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 	}
 	s := launchState{
 		N: la.n, Gateway: la.gateway, ID: la.id, Leaf: la.leaf != nil, Info: *la.info.Load(),
-		Survived: la.survived.Load(), IDs: la.ids, Made: la.work != nil, Started: la.started, Frozen: la.frozen,
+		Survived: la.survived.Load(), IDs: la.ids, Promise: la.promise, Made: la.work != nil, Started: la.started, Frozen: la.frozen,
 		Targets: targetStates(la.targets), Held: la.heldStates(),
 	}
 	if la.process != nil && !la.reaped {

@@ -41,7 +41,7 @@ func (la *launch) restore(ctx context.Context, s launchState, given Given) error
 	}
 	named := func(name string) *os.File { return given(fmt.Sprintf("%s.%d.%s", s.Gateway.Name, s.N, name)) }
 	la.id, la.dir = s.ID, filepath.Join(la.host.Dirs.Launches(), s.ID)
-	la.ids, la.started, la.frozen = s.IDs, s.Started, s.Frozen
+	la.ids, la.promise, la.started, la.frozen = s.IDs, s.Promise, s.Started, s.Frozen
 	la.info.Store(&s.Info)
 	la.survived.Store(s.Survived)
 	if s.Staged != nil {

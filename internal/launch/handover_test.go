@@ -68,7 +68,7 @@ func (r *run) resume(state LauncherState, files map[string]*os.File) *run {
 	}
 	b := r.b
 	host := &Host{
-		Dirs: b.Dirs, Runtime: b.Runtime, Cgroup: b.Cgroup, Env: b.Env, Self: b.Self, Write: b.Write, Log: b.Log,
+		Dirs: b.Dirs, Runtime: b.Runtime, Cgroup: b.Cgroup, Env: b.Env, Self: b.Self, Write: b.Write, Log: b.Log, pretends: b.pretends,
 		Sockets: listen.NewSockets(sockets),
 	}
 	next := &run{NewLauncher(host), r.t, b, r.n, nil}

@@ -37,6 +37,8 @@ type Host struct {
 	// error tells by runtime.ErrNoRuntime, only bare gateways can run.
 	Runtime func(context.Context) (*runtime.Runtime, error)
 
+	pretends bool // the runtime is one of a test, and isolates nothing
+
 	addresses addresses
 	checks    checks
 	children  children

@@ -8,9 +8,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/journal"
+	"github.com/gatewayd/gatewayd/internal/posture"
 	"github.com/gatewayd/gatewayd/internal/probe"
 	"github.com/gatewayd/gatewayd/internal/staging"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
@@ -34,7 +36,7 @@ type launch struct {
 	adding sync.Mutex // to proxies
 	left   []*port    // what it had, and may have done something to
 
-	outdated atomic.Pointer[error] // why clients do not reach a socket that it has; nil: they do
+	fault atomic.Pointer[error] // why it can serve no more; nil: it can
 
 	namespace atomic.Pointer[os.File] // of the mounts; nil: it is not held
 	blind     atomic.Bool             // we were in no state to probe it the last time
@@ -44,6 +46,7 @@ type launch struct {
 	leaf     *runtime.Leaf    // nil: no cgroup to be had
 	leafDir  *os.File         // the leaf's directory; nil: no leaf
 	packaged *bundle.Packaged // nil: the source is a bare tree
+	promise  *posture.Promise // how the container is to be isolated; nil: there is none
 	ids      bundle.IDMap     // of the container
 	staged   *staging.Staged  // nil before it is staged
 	trying   bool             // this launch is to find out whether overlays work
@@ -78,6 +81,10 @@ type Info struct {
 	Runtime  string // the runtime's name; "": none, or not yet
 	Bare     bool
 	Posture  string // in words; "": nothing is made that could have one
+
+	Verified time.Time         // when it was last read back from the kernel and found as promised; zero: it was not
+	Differs  []posture.Finding // what was found otherwise
+	Unseen   []string          // what could not be looked at, and why
 
 	Stage         string // staging.Copy or staging.Overlay
 	StageReason   string // why it was not the other one
@@ -128,7 +135,7 @@ func (la *launch) start(ctx context.Context) error {
 	if la.work == nil {
 		return fmt.Errorf("start launch %d of %s: it is not prepared", la.n, la.gateway.Name)
 	}
-	if cause := la.outdated.Load(); cause != nil {
+	if cause := la.fault.Load(); cause != nil {
 		return *cause
 	}
 	la.started = true // also when it fails: it may be
@@ -138,6 +145,12 @@ func (la *launch) start(ctx context.Context) error {
 	}
 	la.watch(process)
 	la.behindProxy()
+	if la.ask != nil {
+		return nil // the first good probe comes before ready, and the clients before both
+	}
+	if err := la.verified(ctx); !errors.Is(err, posture.ErrEnded) {
+		return err
+	}
 	return nil
 }
 

@@ -19,6 +19,7 @@ import (
 // The test binary plays many parts: the tests, the fake runtime, gatewayd's
 // hidden commands, a program in a container, and a daemon that is killed.
 func TestMain(m *testing.M) {
+	weakRuntime()
 	fakeruntime.Main()
 	if len(os.Args) > 1 {
 		if part := parts()[os.Args[1]]; part != nil {

@@ -13,9 +13,9 @@ import (
 
 const postureBare = "bare"
 
-// posture says what a launch asked for to isolate its program. What the kernel
+// postureOf says what a launch asked for to isolate its program. What the kernel
 // really gives is not read back.
-func posture(spec *specs.Spec, uid int, g config.Gateway) string {
+func postureOf(spec *specs.Spec, uid int, g config.Gateway) string {
 	return words(uid, spec.Process.Capabilities.Bounding, spec.Root.Readonly, g)
 }
 

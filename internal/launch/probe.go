@@ -80,6 +80,9 @@ func (la *launch) probe(ctx context.Context) error {
 		return la.unasked(err)
 	}
 	la.seen()
+	if err := la.verified(ctx); err != nil {
+		return err
+	}
 	la.survived.Store(kills)
 	la.holdNamespace()
 	return nil

@@ -33,6 +33,8 @@ func realSuite(t *testing.T, name string) {
 	path := testenv.Runtime(t, name)
 	open := func(t *testing.T) *bench { return newBench(t, path, 0) }
 	suite(t, open)
+	verifySuite(t, open)
+	weakSuite(t, name, path)
 	containerSuite(t, open)
 	overlaySuite(t, name, path)
 	rangeSuite(t, name, path)

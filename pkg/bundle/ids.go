@@ -85,6 +85,11 @@ func id(first, offset uint32) (uint32, bool) {
 	return sum, sum >= first && sum != math.MaxUint32
 }
 
+// Mappings is m as a runtime spec has it.
+func (m IDMap) Mappings() (uids, gids []specs.LinuxIDMapping) {
+	return idMappings(m.UIDs), idMappings(m.GIDs)
+}
+
 func idMappings(ranges []IDRange) []specs.LinuxIDMapping {
 	mappings := make([]specs.LinuxIDMapping, len(ranges))
 	for i, r := range ranges {
