@@ -61,6 +61,7 @@ func describeLaunch(g *control.Gateway, l *launch.Launcher, n int) {
 	g.Stage, g.StageReason, g.Digest, g.IDs, g.SourceChanged = info.Stage, info.StageReason, info.Digest, info.IDs, info.SourceChanged
 	if info.Posture != "" {
 		g.Posture = info.Posture
+		g.VerifiedAt, g.Differs, g.Unseen = info.Verified, findings(info.Differs), info.Unseen
 	}
 }
 

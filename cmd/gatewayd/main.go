@@ -55,7 +55,7 @@ A systemd user service runs it; the other commands ask the one that runs.`,
 	command.AddCommand(
 		runCommand(), demoCommand(), checkCommand(), statusCommand(),
 		startCommand(), stopCommand(), restartCommand(), reloadCommand(), reexecCommand(),
-		deployCommand(), rollbackCommand(), historyCommand(), metricsCommand(),
+		deployCommand(), rollbackCommand(), historyCommand(), verifyCommand(), metricsCommand(),
 		logsCommand(), digestCommand(), reapCommand(), versionCommand(),
 	)
 	command.AddCommand(hiddenCommands()...)

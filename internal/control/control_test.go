@@ -46,6 +46,10 @@ func (f *fake) Rollback(_ context.Context, name string, r RollbackRequest) (Depl
 	return Deployed{Revision: "8"}, f.call(fmt.Sprintf("rollback %s %v", name, r.Wait))
 }
 
+func (f *fake) Verify(_ context.Context, name string) (Verification, error) {
+	return Verification{Launch: 3, At: noon, Findings: []Finding{{"user", "1001", "0", true}}}, f.call("verify " + name)
+}
+
 func (f *fake) History(_ context.Context, name string) (History, error) {
 	return History{Revisions: []Revision{{Revision: "1", When: noon, Why: "start", State: "serving", Source: "/v1"}}}, f.call("history " + name)
 }
@@ -118,6 +122,13 @@ func TestCalls(t *testing.T) {
 			text, err := c.Metrics(ctx)
 			if text != "up 1\n" {
 				return fmt.Errorf("%q: %w", text, err)
+			}
+			return err
+		}},
+		{"verify web", func() error {
+			v, err := c.Verify(ctx, "web")
+			if v.Launch != 3 || v.Differences() != 1 || !v.At.Equal(noon) {
+				return fmt.Errorf("%+v", v)
 			}
 			return err
 		}},
@@ -228,7 +239,7 @@ func TestEndOfServingCancelsCalls(t *testing.T) {
 func TestReportKeepsItsNames(t *testing.T) {
 	all := Gateway{Name: "n", Phase: "p", Since: noon, Ready: true, Launch: 1, Restarts: 1, Failures: 1, ID: "i", Pid: 1,
 		Cause: "c", CauseAt: noon, Next: noon, ProbeError: "p", Runtime: "r", RuntimeVersion: "v", RuntimePath: "/r", RuntimeChanged: "g",
-		Posture: "p", Bare: true, Revision: "r", Leftovers: []string{"l"},
+		Posture: "p", VerifiedAt: noon, Differs: []Finding{{"w", "p", "f", true}}, Unseen: []string{"u"}, Bare: true, Revision: "r", Leftovers: []string{"l"},
 		Stage: "s", StageReason: "r", Digest: "d", IDs: "i", SourceChanged: "c",
 		Listens: []Port{{"n", "a", "m", "k", "w", "e", "t", 1, 2, 3, 7, 4, 5, 6}}, Standby: &Standby{"k", "w", 1, "s", noon, "e", noon},
 		Deploy: &Deploy{"r", 1, "s", 2, noon}, Draining: []Drain{{1, 2, true, noon}}, Drained: &Drained{1, 2, noon},
@@ -245,7 +256,7 @@ func TestReportKeepsItsNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	const want = `{"version":"1","pid":2,"gateways":[{"name":"n","phase":"p","since":"2026-11-23T12:00:00Z","ready":true,"launch":1,"restarts":1,"failures":1,"id":"i","pid":1,` +
-		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","runtime_changed":"g","posture":"p","bare":true,"revision":"r","leftovers":["l"],` +
+		`"cause":"c","cause_at":"2026-11-23T12:00:00Z","next":"2026-11-23T12:00:00Z","probe_error":"p","runtime":"r","runtime_version":"v","runtime_path":"/r","runtime_changed":"g","posture":"p","verified_at":"2026-11-23T12:00:00Z","differs":[{"what":"w","promised":"p","found":"f","differs":true}],"unseen":["u"],"bare":true,"revision":"r","leftovers":["l"],` +
 		`"stage":"s","stage_reason":"r","digest":"d","ids":"i","source_changed":"c",` +
 		`"listens":[{"name":"n","address":"a","mode":"m","kind":"k","why":"w","error":"e","trouble":"t","slot":1,"waiting":2,"in_flight":3,"limit":7,"rescued":4,"accepted":5,"refused":6}],` +
 		`"standby":{"kind":"k","why":"w","launch":1,"state":"s","since":"2026-11-23T12:00:00Z","error":"e","next":"2026-11-23T12:00:00Z"},` +

@@ -19,7 +19,7 @@ func writeSection(w io.Writer, title string, lines []string) {
 
 // details is what a line of the table has no room for.
 func details(g Gateway, now time.Time) []string {
-	return slices.Concat(trouble(g, now), traffic(g, now), staging(g), leftovers(g.Leftovers))
+	return slices.Concat(trouble(g, now), traffic(g, now), staging(g), isolation(g, now), leftovers(g.Leftovers))
 }
 
 // trouble is why a gateway is not ready, or might not be for long, and when that may change.

@@ -23,6 +23,7 @@
 //	POST /v1/gateways/NAME/restart      204 once NAME is ready again
 //	POST /v1/gateways/NAME/deploy       200, a Deployed, once the new revision serves; takes a DeployRequest
 //	POST /v1/gateways/NAME/rollback     200, a Deployed, once the revision before serves; takes a RollbackRequest
+//	POST /v1/gateways/NAME/verify       200, a Verification
 //	GET  /v1/gateways/NAME/history      200, a History
 //	GET  /metrics                       200, a Text: metrics, as Prometheus reads them
 //	POST /v1/reload                     204 once the configuration is accepted

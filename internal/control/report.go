@@ -48,6 +48,9 @@ type Gateway struct {
 	RuntimePath    string    `json:"runtime_path,omitempty"`
 	RuntimeChanged string    `json:"runtime_changed,omitempty"` // what became of the file that the runtime was copied from
 	Posture        string    `json:"posture,omitempty"`
+	VerifiedAt     time.Time `json:"verified_at,omitzero"` // when the kernel was last asked and showed it as promised
+	Differs        []Finding `json:"differs,omitempty"`    // what it showed otherwise when it was last asked
+	Unseen         []string  `json:"unseen,omitempty"`     // what it did not show, and why
 	Bare           bool      `json:"bare"`
 	Revision       string    `json:"revision,omitempty"`
 	Leftovers      []string  `json:"leftovers,omitempty"`      // what could not be cleaned

@@ -32,6 +32,8 @@ type Daemon interface {
 	Deploy(ctx context.Context, name string, request DeployRequest) (Deployed, error)
 	// Rollback is a deploy of the revision that served before.
 	Rollback(ctx context.Context, name string, request RollbackRequest) (Deployed, error)
+	// Verify reads back from the kernel how the gateway is isolated.
+	Verify(ctx context.Context, name string) (Verification, error)
 	// History answers from memory.
 	History(ctx context.Context, name string) (History, error)
 	// Metrics answers from memory.
@@ -122,6 +124,9 @@ func routes(d Daemon, lim limits) http.Handler {
 	}))
 	mux.HandleFunc("POST /v1/gateways/{name}/rollback", call(lim, func(r *http.Request, request RollbackRequest) (any, error) {
 		return d.Rollback(r.Context(), r.PathValue("name"), request)
+	}))
+	mux.HandleFunc("POST /v1/gateways/{name}/verify", call(lim, func(r *http.Request, _ nothing) (any, error) {
+		return d.Verify(r.Context(), r.PathValue("name"))
 	}))
 	mux.HandleFunc("GET /v1/gateways/{name}/history", call(lim, func(r *http.Request, _ nothing) (any, error) {
 		return d.History(r.Context(), r.PathValue("name"))

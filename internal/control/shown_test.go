@@ -34,7 +34,7 @@ func fill(v reflect.Value, text string, on bool) {
 	}
 }
 
-// Whatever any text in a report or a history is, no table drives a terminal, and a
+// Whatever any text in a report, a history or a verification is, no table drives a terminal, and a
 // text makes no line more.
 func FuzzShown(f *testing.F) {
 	f.Add("a\x1b[2J\u202e\n\tb\xff", true)
@@ -43,12 +43,17 @@ func FuzzShown(f *testing.F) {
 			var b bytes.Buffer
 			var r Report
 			var h History
+			var v Verification
 			fill(reflect.ValueOf(&r).Elem(), text, on)
 			fill(reflect.ValueOf(&h).Elem(), text, on)
+			fill(reflect.ValueOf(&v).Elem(), text, on)
 			if err := WriteTable(&b, r, time.Time{}); err != nil {
 				t.Fatal(err)
 			}
 			if err := WriteHistory(&b, h, time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := WriteVerification(&b, v); err != nil {
 				t.Fatal(err)
 			}
 			return b.String()

@@ -77,6 +77,25 @@ func TestWriteTableOfTraffic(t *testing.T) {
 	}})
 }
 
+func TestWriteTableOfIsolation(t *testing.T) {
+	writes(t, "testdata/isolation.txt", Report{Gateways: []Gateway{
+		{Name: "differs", Phase: "ready", Ready: true, Launch: 1, Posture: "uid=1001", Differs: []Finding{{"no_new_privs", "1", "0\x1b[2J", true}}},
+		{Name: "verified", Phase: "ready", Ready: true, Launch: 1, Posture: "uid=1001", VerifiedAt: noon.Add(-3 * time.Minute), Unseen: []string{"seccomp filters: \x1b[2J"}},
+	}})
+}
+
+func TestWriteVerification(t *testing.T) {
+	var got bytes.Buffer
+	err := WriteVerification(&got, Verification{Launch: 3, Findings: []Finding{
+		{"uid map", "0→1001+1", "0→1001+1", false},
+		{"executable", `"/gateway"`, "\x1b[2J", true},
+	}, Unseen: []string{"open files: \x1b[2J"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/verification.txt", got.String())
+}
+
 func TestWriteHistory(t *testing.T) {
 	var got bytes.Buffer
 	err := WriteHistory(&got, History{Revisions: []Revision{

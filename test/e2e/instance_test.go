@@ -170,6 +170,8 @@ type state struct {
 	CauseAt    time.Time `json:"cause_at"`
 	Next       time.Time `json:"next"`
 	Posture    string    `json:"posture"`
+	VerifiedAt time.Time `json:"verified_at"`
+	Differs    []any     `json:"differs"`
 	Runtime    string    `json:"runtime"`
 	Leftovers  []string  `json:"leftovers"`
 	ProbeError string    `json:"probe_error"`
