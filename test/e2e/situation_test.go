@@ -164,10 +164,22 @@ func (k *killing) stop() {
 // reload takes a gateway away, changes the other one, and brings all back.
 func (k *killing) reload() {
 	changed := strings.Replace(k.s.config[:strings.Index(k.s.config, "[gateway.copied]")], `"serve=inherit"`, `"serve=inherit", "out=changed"`, 1)
-	for _, config := range []string{changed, k.s.config} {
-		k.i.configure(config)
-		_, _, _ = k.i.gatewayd("reload")
-	}
+	k.i.configure(changed)
+	_, _, _ = k.i.gatewayd("reload")
+	k.restore()
+}
+
+// restore brings all gateways back, also to a gatewayd that had just read the other
+// configuration as it came up.
+func (k *killing) restore() {
+	k.i.t.Helper()
+	k.i.configure(k.s.config)
+	eventually(k.i.t, "a reload", func() error {
+		if _, stderr, code := k.i.gatewayd("reload"); code != 0 {
+			return fmt.Errorf("exit code %d: %s", code, stderr)
+		}
+		return nil
+	})
 }
 
 // die is the death of gatewayd, and then comes the sweep.
@@ -210,8 +222,7 @@ func (k *killing) hopeless() {
 func (k *killing) away() {
 	k.i.configure(k.s.config[:strings.Index(k.s.config, "[gateway.copied]")])
 	k.die()
-	k.i.configure(k.s.config)
-	_, _, _ = k.i.gatewayd("reload")
+	k.restore()
 }
 
 // forgetOverlays has the next gatewayd try again.
