@@ -89,6 +89,8 @@ func (c *chronicle) note(r record) error {
 	}
 	invocation := r.field("_SYSTEMD_INVOCATION_ID")
 	switch {
+	case event == "daemon-started" && invocation == "":
+		// It was killed before journald had a look at it.
 	case event == "daemon-started":
 		c.begun[invocation] = true
 	case event == "daemon-ready":
