@@ -69,6 +69,7 @@ func TestHostileRequests(t *testing.T) {
 		{"large deploy", post("/v1/gateways/web/deploy", `{"rootfs":"`+strings.Repeat("x", 1<<20)+`"}`), 400, "too large"},
 		{"large body", post("/v1/reload", `{"x":"`+strings.Repeat("x", 1<<20)+`"}`), 400, "too large"},
 		{"body that does not come", "POST /v1/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{", 400, "timeout"},
+		{"body without a length", chunked(4 << 20), 400, "too large"},
 		{"header that does not end", "GET /v1/status HTTP/1.1\r\nHost: x\r\n", 0, ""},
 		{"large header", "GET /v1/status HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 1<<20) + "\r\n\r\n", 431, ""},
 		{"no HTTP", "\x16\x03\x01\x02\x00\x01\x00", 0, ""},
@@ -99,6 +100,34 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// chunked is a request whose body says of no byte that it is the last.
+func chunked(bytes int) string {
+	const chunk = "1000\r\n"
+	text := "POST /v1/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk + `{"x":"` + strings.Repeat("x", 4096-6) + "\r\n"
+	return text + strings.Repeat(chunk+strings.Repeat("x", 4096)+"\r\n", bytes>>12)
+}
+
+// A client that asks for ever and reads nothing has its place for as long as an
+// answer may take to be sent, and no longer.
+func TestAnswersThatNobodyReads(t *testing.T) {
+	lim := defaultLimits()
+	lim.connections, lim.send = 1, 100*time.Millisecond
+	path, _ := serving(t, newFake(), lim, everybody)
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	for err == nil {
+		_, err = io.WriteString(conn, "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal("the connection does not end")
+	}
+	awaitPlace(t, path)
+}
+
 func TestConnectionsAreLimited(t *testing.T) {
 	lim := defaultLimits()
 	lim.connections = 2
@@ -117,10 +146,16 @@ func TestConnectionsAreLimited(t *testing.T) {
 	for _, conn := range silent {
 		conn.Close()
 	}
+	awaitPlace(t, path)
+}
+
+// awaitPlace waits until a client is answered again.
+func awaitPlace(t *testing.T, path string) {
+	t.Helper()
 	limit := time.Now().Add(10 * time.Second)
 	for {
 		if _, err := Dial(path).Status(t.Context()); err == nil {
-			break
+			return
 		} else if time.Now().After(limit) {
 			t.Fatalf("slots do not come back: %v", err)
 		}

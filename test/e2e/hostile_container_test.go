@@ -96,7 +96,7 @@ func (i *instance) measured(do func()) load.Latency {
 func (i *instance) awaitWorst() {
 	i.t.Helper()
 	for _, port := range []string{"PORT2", "PORT3"} {
-		eventually(i.t, "the end of the worst", func() error {
+		eventuallyWithin(i.t, longer(patience, 10*patience), "the end of the worst", func() error {
 			_, _, err := i.ask(port, "/")
 			return err
 		})

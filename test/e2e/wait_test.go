@@ -14,6 +14,11 @@ const patience = 30 * time.Second
 // eventually waits until holds returns nil, and fails with its last error.
 func eventually(t testing.TB, what string, holds func() error) {
 	t.Helper()
+	eventuallyWithin(t, patience, what, holds)
+}
+
+func eventuallyWithin(t testing.TB, patience time.Duration, what string, holds func() error) {
+	t.Helper()
 	deadline := time.Now().Add(patience)
 	for {
 		err := holds()
