@@ -228,7 +228,7 @@ func (w *model) nextImage() {
 	}
 	before := w.m
 	w.m = resumed(w.now, g, before.random)
-	if was, is := before.nextDeadline(), w.m.nextDeadline(); !was.Equal(is) || before.steering.serving != w.m.steering.serving {
+	if was, is := before.nextDeadline(), w.m.nextDeadline(); !was.Equal(is) || before.steering.serving != w.m.steering.serving || !slices.Equal(before.history.tries, w.m.history.tries) {
 		w.failf("%s: deadline %v, was %v", text, is, was)
 	}
 	w.calls = nil
