@@ -56,6 +56,7 @@ type daemon struct {
 	notifier   systemd.Notifier
 	supervisor *supervisor.Supervisor
 	holding    *holding
+	secretsDue chan string // of this gateway the secrets are to be read again
 	metrics    *metrics.Metrics
 	gateways   gateways
 	signals    *signals
@@ -88,7 +89,7 @@ func runDaemon(o daemonOptions) error {
 	if err != nil {
 		return err
 	}
-	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), redact: &redact.Set{}, reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
+	d := &daemon{options: o, env: env, signals: s, written: make(chan struct{}, 1), secretsDue: make(chan string, 64), redact: &redact.Set{}, reexecs: make(chan chan<- error), onMain: make(chan func()), taking: taking}
 	d.notifier.Secrets = d.redact
 	if taking != nil {
 		taking.hide(d.redact)
@@ -242,6 +243,7 @@ func (d *daemon) serve(c *config.Config) error {
 	holds, closeHolds := context.WithCancel(ctx)
 	var holdsClosed sync.WaitGroup
 	holdsClosed.Go(func() { d.keepHolds(holds) })
+	holdsClosed.Go(func() { d.keepSecrets(holds) })
 	err := d.watch(c)
 	closeHolds() // from here on gateways end because gatewayd does, and stay held
 	holdsClosed.Wait()

@@ -65,6 +65,9 @@ func (d *daemon) apply(ctx context.Context) (c *config.Config, removed func() er
 	// Not before: the addresses of those that go may be wanted by others, and nobody
 	// is refused who comes meanwhile.
 	gone := d.removeOthers(ctx, c)
+	for _, g := range c.Gateways {
+		d.lookAtSecrets(g.Name)
+	}
 	removed = func() error { return errors.Join(gone(), d.lacking(c)) }
 	return c, removed, errors.Join(errs...)
 }
@@ -94,6 +97,8 @@ func (d *daemon) update(ctx context.Context, file config.Gateway) error {
 		return d.startAgain(ctx, file.Name)
 	case d.sourceChanged(ctx, entry, s):
 		c.why = "source changed"
+	case d.secretChanged(ctx, entry, s, anySource):
+		c.why = "secret changed"
 	default:
 		return nil
 	}

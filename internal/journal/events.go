@@ -58,6 +58,8 @@ var events = []struct{ name, id string }{
 	{"standby-created", "dbc36801d956b4436af943489a5a388f"},
 	{"socket-dropped", "3738b51a5fc066810f9586c66a4230b7"},
 	{"secrets-delivered", "354c371ad0224a5486f7ee93109ef7e2"},
+	{"secret-changed", "62b2a0887edc4c408e68be8b1b271c18"},
+	{"secret-unread", "d055cc027d8b48eeab59a33fb2a8f4a6"},
 	{"socket-unused", "cc969cae07d41761fe6bfd448baaec99"},
 	{"daemon-reexecuted", "9d8f5e29a22842cca8512a2dd9a655a9"},
 	{"reexec-started", "132a5e99079d49299785845b75c800c2"},

@@ -48,6 +48,7 @@ func (la *launch) prepareBare() error {
 	if err := errors.Join(la.writeSecrets(), la.openPassed()); err != nil {
 		return err
 	}
+	la.clearSecrets()
 	if len(la.passed) > 0 {
 		// By way of ourselves: LISTEN_PID must be the pid of the program.
 		cmd.Path, cmd.Args = "/proc/self/exe", append([]string{"gatewayd", "init", inside.Separator, program}, cmd.Args[1:]...)

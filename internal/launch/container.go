@@ -116,6 +116,7 @@ func (la *launch) createExposed(ctx context.Context, r *runtime.Runtime, spec *s
 	if err == nil {
 		created, err = r.Create(ctx, la.id, options)
 	}
+	la.clearSecrets()
 	return created, errors.Join(err, la.removeSecrets(ctx), la.scrub(spec))
 }
 

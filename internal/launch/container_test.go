@@ -45,6 +45,7 @@ func containerSuite(t *testing.T, open opener) {
 		"secret files":           suiteSecretFiles,
 		"secret, read-only root": suiteSecretReadOnly,
 		"secret, another image":  suiteSecretImage,
+		"secret, rewritten":      suiteSecretRewrite,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

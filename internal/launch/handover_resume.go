@@ -51,7 +51,7 @@ func (la *launch) restore(ctx context.Context, s launchState, given Given) error
 		la.leaf = la.host.Cgroup.LeafOf(s.ID)
 		la.leafDir, _ = os.Open(la.leaf.Dir()) // one that is removed already is not needed
 	}
-	la.restoreSecrets(s, named) // before anything that could show one
+	la.restoreSecrets(s, named)
 	la.restoreOutput(s, named)
 	errs := []error{la.restorePorts(ctx, s), la.restoreProbe(s, named), la.restoreWork(ctx, s)}
 	if la.process != nil && la.staged != nil && !s.Gateway.Isolation.Bare {

@@ -1,12 +1,15 @@
 package launch
 
-import "slices"
+import (
+	"crypto/sha256"
+	"slices"
+)
 
-// secretState is a secret of a launch. The value goes from image to image in
-// memory alone.
+// secretState is a secret that a launch has. Its value goes to the next image
+// among those that must not be shown.
 type secretState struct {
-	Name  string `json:"name"`
-	Value []byte `json:"value"`
+	Name string            `json:"name"`
+	Sum  [sha256.Size]byte `json:"sum"`
 }
 
 // fileSecret is the name of the file that a secret is rewritten by.
@@ -14,7 +17,7 @@ func fileSecret(name string) string { return "secret." + name }
 
 func (la *launch) packSecrets(s *launchState, pack Pack) error {
 	for _, secret := range la.secrets {
-		s.Secrets = append(s.Secrets, secretState{secret.of.Name, secret.value})
+		s.Secrets = append(s.Secrets, secretState{secret.of.Name, secret.sum})
 		if secret.file == nil {
 			continue
 		}
@@ -31,7 +34,6 @@ func (la *launch) restoreSecrets(s launchState, named Given) {
 		if i < 0 {
 			continue // it was not there, and not required
 		}
-		la.host.Redact.Add(s.Gateway.Name+"/"+of.Name, s.Secrets[i].Value)
-		la.secrets = append(la.secrets, secret{of: of, value: s.Secrets[i].Value, file: named(fileSecret(of.Name))})
+		la.secrets = append(la.secrets, secret{of: of, sum: s.Secrets[i].Sum, file: named(fileSecret(of.Name))})
 	}
 }

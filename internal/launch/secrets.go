@@ -2,6 +2,7 @@ package launch
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
@@ -21,8 +22,9 @@ import (
 // secret is one that the launch has.
 type secret struct {
 	of    config.Secret
-	value []byte   // as it was read for this launch
-	file  *os.File // what the container has mounted; nil: nothing is to be rewritten
+	value []byte            // until the program has it
+	sum   [sha256.Size]byte // of the value
+	file  *os.File          // what the container has mounted; nil: nothing is to be rewritten
 }
 
 // readSecrets reads the values that the launch gets. What is refused, or required
@@ -40,7 +42,7 @@ func (la *launch) readSecrets(ctx context.Context) error {
 		switch {
 		case err == nil:
 			la.host.Redact.Add(la.gateway.Name+"/"+s.Name, value)
-			la.secrets = append(la.secrets, secret{of: s, value: value})
+			la.secrets = append(la.secrets, secret{of: s, value: value, sum: sha256.Sum256(value)})
 		case errors.Is(err, secrets.ErrAbsent) && !s.Required:
 		case errors.Is(err, secrets.ErrAbsent) || errors.Is(err, secrets.ErrUnfit):
 			return fmt.Errorf("%w: %w", supervisor.ErrPermanent, err)
@@ -168,10 +170,18 @@ func (h *Host) removeSecrets(ctx context.Context, name string) error {
 	return bundle.Remove(context.WithoutCancel(ctx), h.Dirs.Secrets(), name, bundle.RemoveOptions{})
 }
 
-// forgetSecrets clears what can be cleared. A variable has been part of strings.
+// clearSecrets clears what can be cleared when the program has it. A variable has
+// been part of strings.
+func (la *launch) clearSecrets() {
+	for i := range la.secrets {
+		clear(la.secrets[i].value)
+		la.secrets[i].value = nil
+	}
+}
+
 func (la *launch) forgetSecrets() {
+	la.clearSecrets()
 	for _, s := range la.secrets {
-		clear(s.value)
 		if s.file != nil {
 			_ = s.file.Close()
 		}

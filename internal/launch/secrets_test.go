@@ -2,15 +2,18 @@ package launch
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/secrets"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -107,10 +110,46 @@ func suiteSecretImage(t *testing.T, b *bench) {
 	g.Secrets[0].OnChange = config.OnChange{Action: config.ChangeSignal}
 	r := b.startReady(g).image(nil).image(nil)
 	has := r.find(r.n).secrets
-	if len(has) != 1 || string(has[0].value) != canary+"\n" || has[0].file == nil {
+	if len(has) != 1 || has[0].sum != sha256.Sum256([]byte(canary+"\n")) || has[0].file == nil {
 		t.Errorf("it has %d", len(has))
 	}
 	b.hidden(t)
+}
+
+// The file of a program that runs gets another value, and the program is told.
+// One that is the same is not stale; who does not serve ends.
+func suiteSecretRewrite(t *testing.T, b *bench) {
+	const says = `say() { sed s/4/a/g "$CREDENTIALS_DIRECTORY/token"; }; trap 'say; echo told' HUP; say; echo ready; while :; do sleep 0.05; done`
+	g := b.secretly(says)
+	g.Secrets[0].OnChange = config.OnChange{Action: config.ChangeSignal, Signal: syscall.SIGHUP}
+	r := b.startReady(g).image(nil)
+	stale := func(want int) {
+		t.Helper()
+		if got, err := r.Stale(t.Context(), r.n, func(config.Secret) bool { return true }); err != nil || len(got) != want {
+			t.Errorf("%d are stale, %v, want %d", len(got), err, want)
+		}
+	}
+	stale(0)
+	for _, value := range []string{"short!", "and-longer-again-than-it-was"} {
+		b.keep(value + "\n")
+		stale(1)
+		must(t, r.Rewrite(t.Context(), r.n, g.Secrets[0]))
+		r.says(value)
+		stale(0)
+	}
+	r.says("told")
+	b.hidden(t)
+	must(t, os.Remove(g.Secrets[0].Source.Name))
+	if _, err := r.Stale(t.Context(), r.n, func(config.Secret) bool { return true }); !errors.Is(err, secrets.ErrAbsent) {
+		t.Errorf("a secret that is gone: %v", err)
+	}
+	b.keep(canary)
+	standby := b.prepare(g)
+	cause := errors.New("older value")
+	standby.Outdate(standby.n, cause)
+	if exit := standby.exit(); !errors.Is(exit.Err, cause) {
+		t.Errorf("exit = %+v", exit)
+	}
 }
 
 // Whatever becomes of the runtime, no path leads to a secret when it is over: that

@@ -72,6 +72,7 @@ var All = []Step{
 	{"secret-written", "it holds the value"},
 	{"secret-given", "it belongs to container root"},
 	{"secret-unlinked", "no path leads to it any more"},
+	{"secret-rewritten", "the file that a program has of it holds another value"},
 	{"config-aside", "config.json is written, under another name"},
 	{"config-written", "config.json is there, with the environment"},
 	{"helper-started", "a process holds a user namespace"},

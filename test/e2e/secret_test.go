@@ -82,3 +82,83 @@ func TestSecretsOverReexecs(t *testing.T) {
 	i.mustStop()
 	i.mustBeNothing()
 }
+
+// A file that is written anew restarts the gateway, at once and by a deploy: a
+// standby is replaced as well. What is in a variable of gatewayd cannot change.
+func TestSecretThatChanges(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "rotate")
+	i.keepSecret(canary + "-first")
+	i.configure(`
+[gateway.web]
+rootfs = "$ROOTFS"
+command = ["/gateway", "serve=inherit"]
+ready.probe = "http://127.0.0.1:$PORT/"
+ready.interval = "100ms"
+standby = "created"
+listen = [{ name = "http", address = "127.0.0.1:$PORT" }]
+secret = [{ name = "token", source = "file:$DIR/token" }]
+`)
+	i.mustStart()
+	eventually(t, "a standby", func() error { return i.standby("web", "created") })
+	for _, value := range []string{"-second", "-third"} {
+		load := i.startLoad("PORT")
+		i.keepSecret(canary + value)
+		eventually(t, "the value "+value, func() error { return i.reads("/run/secrets/token", canary+value) })
+		load.stop(t, refused, cut)
+		eventually(t, "a standby", func() error { return i.standby("web", "created") })
+	}
+	i.hides(canary)
+	i.mustStop()
+	i.mustBeNothing()
+}
+
+func (i *instance) reads(path, want string) error {
+	got, _, err := i.ask("PORT", "/read?path="+path)
+	if err == nil && got != want {
+		err = fmt.Errorf("%s holds %q", path, got)
+	}
+	return err
+}
+
+// A file is rewritten under the program, which is told; a standby has the new
+// value, too. Nobody restarts.
+func TestSecretThatIsRewritten(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "rewrite")
+	i.keepSecret(canary + "-is-the-longer-one")
+	i.configure(serving + `
+secret = [{ name = "token", source = "file:$DIR/token", on_change = "signal:SIGUSR1" }, { name = "other", source = "exec:[\"cat\", \"$DIR/token\"]", on_change = "none" }]
+standby = "created"
+listen = [{ name = "never", address = "127.0.0.1:$PORT2" }]
+[gateway.waits]
+rootfs = "$ROOTFS"
+command = ["/gateway", "serve=127.0.0.1:$PORT3"]
+secret = [{ name = "token", source = "file:$DIR/missing" }]
+`)
+	_ = i.start() // waits has failed
+	launch := i.awaitReady("web")
+	eventually(t, "a standby", func() error { return i.standby("web", "created") })
+	i.must("reexec")
+	i.tell("PORT", "ignore=USR1")
+	for _, value := range []string{"-short", "-and-a-longer-one-again"} {
+		i.keepSecret(canary + value)
+		eventually(t, "the value "+value, func() error { return i.reads("/run/secrets/token", canary+value) })
+		if err := i.reads("/run/secrets/other", canary+"-is-the-longer-one"); err != nil {
+			t.Error(err)
+		}
+	}
+	if now := i.awaitReady("web"); now.Launch != launch.Launch || now.Pid != launch.Pid {
+		t.Errorf("it is %+v, was %+v", now, launch)
+	}
+	// What was missing is there.
+	mustWrite(t, filepath.Join(i.dir, "missing"), canary)
+	i.awaitReady("waits")
+	// Who takes over has the new value.
+	eventually(t, "a standby", func() error { return i.standby("web", "created") })
+	i.tell("PORT", "exit=3")
+	eventually(t, "the new value", func() error { return i.reads("/run/secrets/token", canary+"-and-a-longer-one-again") })
+	i.hides(canary)
+	i.mustStop()
+	i.mustBeNothing()
+}

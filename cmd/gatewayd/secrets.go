@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/secrets"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
+)
+
+// secretsRest is how long the files of secrets must have been left alone to be
+// read again: several are often written one after the other.
+const secretsRest = 200 * time.Millisecond
+
+// keepSecrets follows the files that secrets come from until ctx ends. Other
+// sources are asked at each reload.
+func (d *daemon) keepSecrets(ctx context.Context) {
+	watch, err := secrets.OpenWatch()
+	if err != nil {
+		d.log.Warn("secrets are not watched: a reload reads them again", event("secret-unread"), zap.Error(err))
+		return
+	}
+	defer func() { _ = watch.Close() }()
+	d.watchSecrets(watch)
+	var due []string                  // nil: all, as at first: nobody has looked before
+	rested := time.After(secretsRest) // nil: nothing is due
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case e := <-watch.Events():
+			if watch.Concerns(e) {
+				due, rested = nil, time.After(secretsRest)
+			}
+		case err := <-watch.Errors(): // too many events at once: anything may have changed
+			d.log.Debug("all secrets are read again", event("secret-unread"), zap.Error(err))
+			due, rested = nil, time.After(secretsRest)
+		case name := <-d.secretsDue:
+			if rested == nil || due != nil {
+				due = append(due, name)
+			}
+			rested = time.After(secretsRest)
+		case <-rested:
+			d.watchSecrets(watch) // directories come, too
+			d.refreshAll(ctx, due)
+			due, rested = nil, nil
+		}
+	}
+}
+
+// lookAtSecrets has the files of a gateway's secrets read again soon: a launch
+// that is there now may have been made while one changed. It is called by the
+// supervisor's loops, which must not wait.
+func (d *daemon) lookAtSecrets(name string) {
+	select {
+	case d.secretsDue <- name:
+	default: // with so many at once, the next one comes soon
+	}
+}
+
+func (d *daemon) watchSecrets(watch *secrets.Watch) {
+	var paths []string
+	for _, entry := range d.gateways.all() {
+		for _, g := range append(entry.defined.all(), entry.file) {
+			for _, s := range g.Secrets {
+				if isFile(s) {
+					paths = append(paths, s.Source.Name)
+				}
+			}
+		}
+	}
+	_ = watch.Set(paths) // whose launches say what is missing
+}
+
+func isFile(s config.Secret) bool { return s.Source.Kind == config.SecretFile }
+
+func anySource(config.Secret) bool { return true }
+
+// refreshAll does not run beside a reload or a reexec.
+func (d *daemon) refreshAll(ctx context.Context, names []string) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	for _, entry := range d.gateways.all() {
+		if names == nil || slices.Contains(names, entry.file.Name) {
+			d.refresh(ctx, entry, names == nil)
+		}
+	}
+}
+
+// refresh brings a gateway to what the files of its secrets hold now. One that
+// failed may have lacked what is there, if a file has changed.
+func (d *daemon) refresh(ctx context.Context, entry gateway, fileChanged bool) {
+	ctx, cancel := context.WithTimeout(ctx, callTime)
+	defer cancel()
+	s, ok := d.state(entry.file.Name)
+	g := entry.defined.get(s.Revision)
+	switch {
+	case !ok || len(g.Secrets) == 0:
+	case s.Phase == supervisor.Held:
+		d.lookAtHold(ctx, s, true)
+	case s.Phase == supervisor.Failed && fileChanged:
+		d.tellRefreshed(s.Name, d.startAgain(ctx, s.Name))
+	case d.secretChanged(ctx, entry, s, isFile):
+		_, err := d.bring(ctx, entry, change{why: "secret changed", gateway: g})
+		d.tellRefreshed(s.Name, err)
+	}
+}
+
+func (d *daemon) tellRefreshed(name string, err error) {
+	if err != nil {
+		d.log.Error(name+": a secret has changed, and the gateway cannot be given it", event("secret-changed"), zap.String("gateway", name), zap.Error(err))
+	}
+}
+
+// secretChanged tells whether a secret has another value than the launch that
+// serves, and a new launch is to have it. Where the program is to be told, it is;
+// a standby that has an older value ends, and another one follows. A launch that is
+// on its way is looked at when it is ready.
+func (d *daemon) secretChanged(ctx context.Context, entry gateway, s supervisor.Status, wanted func(config.Secret) bool) bool {
+	if s.Phase != supervisor.Ready || s.Deploying != nil || len(entry.defined.get(s.Revision).Secrets) == 0 {
+		return false
+	}
+	stale, err := entry.launcher.Stale(ctx, s.Launch, wanted)
+	if err != nil {
+		d.log.Warn(s.Name+": a secret cannot be read again, what runs has the value that it had", event("secret-unread"), zap.String("gateway", s.Name), zap.Error(err))
+	}
+	restart := false
+	for _, secret := range stale {
+		restart = d.act(ctx, entry, s, secret) || restart
+	}
+	if !restart {
+		d.renewStandby(ctx, entry, s, wanted)
+	}
+	return restart
+}
+
+// act does what is to follow when a secret has changed, but for a restart, of
+// which it tells.
+func (d *daemon) act(ctx context.Context, entry gateway, s supervisor.Status, secret config.Secret) (restart bool) {
+	level := zapcore.InfoLevel
+	if secret.OnChange.Action == config.ChangeNone {
+		level = zapcore.DebugLevel // it is so until the next launch
+	}
+	d.log.Log(level, fmt.Sprintf("%s: secret %s has changed: %s", s.Name, secret.Name, secret.OnChange.Action), event("secret-changed"), zap.String("gateway", s.Name))
+	if secret.OnChange.Action == config.ChangeSignal {
+		d.tellRefreshed(s.Name, entry.launcher.Rewrite(ctx, s.Launch, secret))
+	}
+	return secret.OnChange.Action == config.ChangeRestart
+}
+
+func (d *daemon) renewStandby(ctx context.Context, entry gateway, s supervisor.Status, wanted func(config.Secret) bool) {
+	if s.Standby == nil || s.Standby.Launch == 0 {
+		return
+	}
+	stale, err := entry.launcher.Stale(ctx, s.Standby.Launch, wanted)
+	if err != nil || len(stale) == 0 {
+		return // what is wrong was told already
+	}
+	names := make([]string, len(stale))
+	for i, secret := range stale {
+		names[i] = secret.Name
+	}
+	entry.launcher.Outdate(s.Standby.Launch, errors.New("it has an older value of the secret "+strings.Join(names, ", ")))
+}
