@@ -32,7 +32,7 @@ func fork(string) error {
 			return did("FORK", len(children), errno)
 		}
 		for pid == 0 { // the child has one thread, and may not use Go's runtime
-			syscall.RawSyscall(syscall.SYS_PAUSE, 0, 0, 0)
+			_, _, _ = syscall.RawSyscall(syscall.SYS_PAUSE, 0, 0, 0) // until it is killed
 		}
 		children = append(children, int(pid))
 	}
