@@ -82,7 +82,7 @@ func (d *daemon) summary() systemd.Summary { return systemd.Summarize(d.states()
 // announceAgain ends for systemd what the earlier image has begun by RELOADING=1.
 func (d *daemon) announceAgain() {
 	d.announced, d.taking = true, nil // what was handed over is in use, or of none
-	debug.SetGCPercent(gcPercent)
+	d.settleDown()
 	_ = d.notifier.Ready(d.summary().Status)
 	d.confirming.Go(d.confirmOverlays)
 }
@@ -95,9 +95,7 @@ func (d *daemon) announce(summary systemd.Summary) {
 		return
 	}
 	d.announced = true
-	// The heap is a few megabytes and mostly rubbish of launches: from now on,
-	// collecting it early costs next to nothing and keeps a small daemon small.
-	debug.SetGCPercent(gcPercent)
+	d.settleDown()
 	_ = d.notifier.Ready(summary.Status)
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
@@ -105,6 +103,14 @@ func (d *daemon) announce(summary systemd.Summary) {
 	if d.options.ready != nil {
 		d.options.ready(d.opening.program(), d.Status(context.Background()).Gateways)
 	}
+}
+
+// settleDown is for when all is up. The heap is a few megabytes and mostly rubbish of
+// launches: from now on, collecting it early costs next to nothing and keeps a small
+// daemon small. And threads are made that would be missed when there are no more.
+func (d *daemon) settleDown() {
+	debug.SetGCPercent(gcPercent)
+	go makeSpareThreads(spareThreads)
 }
 
 // confirmOverlays tries again what an earlier gatewayd has found, now that

@@ -103,12 +103,15 @@ func TestNoProcesses(t *testing.T) {
 	i := newInstance(t, "nproc")
 	i.configure(steady)
 	i.mustStart()
-	web, other := i.awaitReady("web"), i.awaitReady("other")
+	web, other, pid := i.awaitReady("web"), i.awaitReady("other"), i.mainPid()
 	undo := i.limit(unix.RLIMIT_NPROC, 1)
 	web.kill(t)
 	i.causes("gateway-backoff", "web", "resource temporarily unavailable", "TasksMax=")
 	undo()
 	i.awaitLaunch("web", web.Launch)
+	if now := i.mainPid(); now != pid {
+		t.Errorf("gatewayd itself was ended: pid %d, was %d", now, pid)
+	}
 	if s := i.awaitReady("other"); s.ID != other.ID {
 		t.Errorf("the other one was ended: %+v", s)
 	}
