@@ -18,9 +18,10 @@ func (la *launch) clean(ctx context.Context) error {
 	}
 	la.asking.end() // a probe would bring a process into what is emptied here
 	// What is secret comes first of all: no path leads to it while others wait.
-	hidden := errors.Join(bundle.ScrubConfig(la.dir), la.removeSecrets(ctx))
+	scrubbed := bundle.ScrubConfig(la.dir)
+	hidden := la.removeSecrets(ctx)
 	if err := la.end(ctx); err != nil {
-		return errors.Join(fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err), hidden)
+		return errors.Join(fmt.Errorf("end launch %s: %w: %w", la.id, supervisor.ErrRunning, err), scrubbed, hidden)
 	}
 	la.forgetSecrets()
 	la.host.children.drop(la)
@@ -37,9 +38,10 @@ func (la *launch) clean(ctx context.Context) error {
 	}
 	errs = append(errs, la.removeRoot(ctx))
 	if err := errors.Join(errs...); err != nil {
-		return err
+		return errors.Join(scrubbed, err)
 	}
-	// Last, since it is what a later sweep knows the launch by.
+	// Last, since it is what a later sweep knows the launch by. What could not be
+	// scrubbed goes with it: a full file system would be fuller with each launch.
 	return bundle.Remove(ctx, la.host.Dirs.Launches(), la.id, bundle.RemoveOptions{})
 }
 

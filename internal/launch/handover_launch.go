@@ -51,7 +51,7 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 	s := launchState{
 		N: la.n, Gateway: la.gateway, ID: la.id, Leaf: la.leaf != nil, Info: *la.info.Load(),
 		Survived: la.survived.Load(), IDs: la.ids, Promise: la.promise, Made: la.work != nil, Started: la.started, Frozen: la.frozen,
-		Targets: targetStates(la.targets), Held: la.heldStates(),
+		Targets: targetStates(la.targets),
 	}
 	if la.process != nil && !la.reaped {
 		s.Pid = la.process.Pid()
@@ -60,7 +60,11 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 		state := la.staged.State()
 		s.Staged = &state
 	}
-	return s, la.packEnds(ctx, &s, pack)
+	if err := la.packEnds(ctx, &s, pack); err != nil {
+		return s, err
+	}
+	s.Held = la.heldStates() // now that an end, which closes the output first, waits for us
+	return s, nil
 }
 
 // packEnds packs our ends of what the program is connected to.

@@ -25,7 +25,11 @@ type heldState struct {
 	Behind bool         `json:"behind,omitempty"` // the proxy may connect
 }
 
+// heldStates are none where the launch has given all back. What it has just been about
+// to give back would be held by nobody in the next image, and so for ever.
 func (la *launch) heldStates() []heldState {
+	la.adding.Lock()
+	defer la.adding.Unlock()
 	var states []heldState
 	for _, h := range la.holdings() {
 		if h.slot != nil {

@@ -128,9 +128,9 @@ func (la *launch) behindProxy() {
 // releasePorts gives back what the launch had of the ports, when nothing of it
 // can use that any more. A second call does nothing.
 func (la *launch) releasePorts() {
-	la.adding.Lock() // nothing is added that nobody would remove
+	la.adding.Lock() // nothing is added that nobody would remove, and a handover finds all of it or nothing
+	defer la.adding.Unlock()
 	held := la.held.Swap(nil)
-	la.adding.Unlock()
 	if held == nil {
 		return
 	}

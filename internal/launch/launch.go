@@ -33,7 +33,7 @@ type launch struct {
 	asking asking
 	ports  *ports // of the gateway
 	held   atomic.Pointer[[]*holding]
-	adding sync.Mutex // to proxies
+	adding sync.Mutex // to proxies, and giving back
 	left   []*port    // what it had, and may have done something to
 
 	fault atomic.Pointer[error] // why it can serve no more; nil: it can

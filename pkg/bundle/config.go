@@ -89,15 +89,26 @@ func scrub(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	err = zero(file)
-	if err == nil {
-		err = file.Truncate(0)
-	}
-	if err == nil {
-		_, err = file.WriteAt([]byte("{}\n"), 0)
-	}
+	err = overwrite(file)
 	step.Done("config-scrubbed")
 	return errors.Join(err, file.Close())
+}
+
+// overwrite needs no room that the file does not have: a full file system is no reason
+// for a value to stay.
+func overwrite(file *os.File) error {
+	info, err := file.Stat()
+	if err != nil || info.Size() == 0 {
+		return err
+	}
+	const empty = "{}\n"
+	if err := zero(file); err != nil {
+		return err
+	}
+	if _, err := file.WriteAt([]byte(empty), 0); err != nil {
+		return err
+	}
+	return file.Truncate(int64(len(empty)))
 }
 
 func zero(file *os.File) error {

@@ -87,8 +87,11 @@ func TestFileSystemFillsUp(t *testing.T) {
 			free := c.use(t, dir)
 			go i.gatewayd("start", "web")
 			i.causes("gateway-backoff", "web", "no space left on device", dir+" has ", "make room there")
-			if s := i.await("web", "failing again", func(s state) bool { return s.Failures > 2 }); !strings.Contains(s.Cause, dir) {
+			if s := i.await("web", "failing again", func(s state) bool { return s.Failures > 5 }); !strings.Contains(s.Cause, dir) {
 				t.Errorf("status: %s", s.Cause)
+			}
+			if left := names(filepath.Join(i.run, "launches")); len(left) > 3 {
+				t.Errorf("what is full gets fuller: %v", left)
 			}
 			free()
 			i.awaitLaunch("web", web.Launch)
