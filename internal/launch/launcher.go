@@ -219,7 +219,7 @@ func (l *Launcher) begin(ctx context.Context, n int, revision string) (*launch, 
 func (l *Launcher) serves() bool {
 	for _, la := range l.launches {
 		for _, h := range la.inherited() {
-			if h.port.Steered() == h.slot.Index() {
+			if h.Steered() == h.slot.Index() {
 				return true
 			}
 		}

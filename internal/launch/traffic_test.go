@@ -357,13 +357,13 @@ func TestSpareLaunch(t *testing.T) {
 	must(t, err)
 	one.clean()
 	must(t, la.takePorts(t.Context()))
-	if h := la.holdings()[0]; h.slot.Index() == h.port.Steered() {
+	if h := la.holdings()[0]; h.slot.Index() == h.Steered() {
 		t.Error("it has what waits for the next launch")
 	}
 	la.releasePorts()
 	la.give()
 	must(t, s.Clean(t.Context(), b.next))
-	if two := s.prepare(); two.Info(two.n).Listens[0].Slot != s.find(two.n).holdings()[0].port.Steered() {
+	if two := s.prepare(); two.Info(two.n).Listens[0].Slot != s.find(two.n).holdings()[0].Steered() {
 		t.Error("the next launch does not have it")
 	}
 }

@@ -32,7 +32,7 @@ func backslash(token []byte) ([]byte, int, bool) {
 	if len(token) < 2 {
 		return nil, 0, true
 	}
-	length := 0
+	var length int
 	switch token[1] {
 	case 'x':
 		length = 4

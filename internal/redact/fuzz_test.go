@@ -2,7 +2,6 @@ package redact
 
 import (
 	"bytes"
-	"strings"
 	"testing"
 )
 
@@ -57,7 +56,7 @@ func FuzzHidden(f *testing.F) {
 		none := true
 		for _, value := range known {
 			value = bytes.Trim(value, blanks)
-			if occurs(shown, value, false) && !strings.Contains("[redacted abcdefgh] ***", string(value)) {
+			if occurs(shown, value, false) && !bytes.Contains([]byte("[redacted abcdefgh] ***"), value) {
 				t.Errorf("%q is left of\n%q:\n%q", value, text, shown)
 			}
 			none = none && !occurs(before, value, true) && len(lines(value)) == 0

@@ -129,7 +129,8 @@ func TestError(t *testing.T) {
 	if got := s.Error(err); got.Error() != "open [redacted x]: file does not exist" || !errors.Is(got, fs.ErrNotExist) {
 		t.Error(got)
 	}
-	if other := errors.New("other"); s.Error(other) != other || s.Error(nil) != nil {
+	other := errors.New("other")
+	if s.Error(other) != other || s.Error(nil) != nil { //nolint:errorlint // the very same one
 		t.Error("an error without a value is another one")
 	}
 }

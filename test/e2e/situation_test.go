@@ -161,9 +161,15 @@ func (k *killing) stop() {
 	}
 }
 
+// withoutCopied is the configuration without its last part.
+func (k *killing) withoutCopied() string {
+	before, _, _ := strings.Cut(k.s.config, "[gateway.copied]")
+	return before
+}
+
 // reload takes a gateway away, changes the other one, and brings all back.
 func (k *killing) reload() {
-	changed := strings.Replace(k.s.config[:strings.Index(k.s.config, "[gateway.copied]")], `"serve=inherit"`, `"serve=inherit", "out=changed"`, 1)
+	changed := strings.Replace(k.withoutCopied(), `"serve=inherit"`, `"serve=inherit", "out=changed"`, 1)
 	k.i.configure(changed)
 	_, _, _ = k.i.gatewayd("reload")
 	k.restore()
@@ -220,7 +226,7 @@ func (k *killing) hopeless() {
 // away is a gateway that is gone when gatewayd comes again, with its listeners kept
 // by systemd.
 func (k *killing) away() {
-	k.i.configure(k.s.config[:strings.Index(k.s.config, "[gateway.copied]")])
+	k.i.configure(k.withoutCopied())
 	k.die()
 	k.restore()
 }
