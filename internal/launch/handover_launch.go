@@ -28,6 +28,7 @@ type launchState struct {
 	Pid      int                  `json:"pid,omitempty"` // 0: there is none, or it is reaped
 	Made     bool                 `json:"made,omitempty"`
 	Promise  *posture.Promise     `json:"promise,omitempty"`
+	Proved   bool                 `json:"proved,omitempty"`
 	Started  bool                 `json:"started,omitempty"`
 	Frozen   bool                 `json:"frozen,omitempty"`
 	Targets  []targetState        `json:"targets,omitempty"`
@@ -50,7 +51,7 @@ func (la *launch) suspend(ctx context.Context, pack Pack) (launchState, error) {
 	}
 	s := launchState{
 		N: la.n, Gateway: la.gateway, ID: la.id, Leaf: la.leaf != nil, Info: *la.info.Load(),
-		Survived: la.survived.Load(), IDs: la.ids, Promise: la.promise, Made: la.work != nil, Started: la.started, Frozen: la.frozen,
+		Survived: la.survived.Load(), IDs: la.ids, Promise: la.promise, Proved: la.proved.Load(), Made: la.work != nil, Started: la.started, Frozen: la.frozen,
 		Targets: targetStates(la.targets),
 	}
 	if la.process != nil && !la.reaped {

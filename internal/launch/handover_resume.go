@@ -44,6 +44,7 @@ func (la *launch) restore(ctx context.Context, s launchState, given Given) error
 	la.ids, la.promise, la.started, la.frozen = s.IDs, s.Promise, s.Started, s.Frozen
 	la.info.Store(&s.Info)
 	la.survived.Store(s.Survived)
+	la.proved.Store(s.Proved)
 	if s.Staged != nil {
 		la.staged = la.host.staging().Restore(*s.Staged)
 	}

@@ -36,7 +36,8 @@ type launch struct {
 	adding sync.Mutex // to proxies, and giving back
 	left   []*port    // what it had, and may have done something to
 
-	fault atomic.Pointer[error] // why it can serve no more; nil: it can
+	fault  atomic.Pointer[error] // why it can serve no more; nil: it can
+	proved atomic.Bool           // to be isolated as promised, before it was ready
 
 	namespace atomic.Pointer[os.File] // of the mounts; nil: it is not held
 	blind     atomic.Bool             // we were in no state to probe it the last time

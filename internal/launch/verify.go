@@ -45,7 +45,7 @@ func (la *launch) promised(r *runtime.Runtime, spec *specs.Spec) error {
 // One that is not ends: another launch would be no better. The error is a
 // posture.ErrEnded where the program has ended first, which is not for here to tell.
 func (la *launch) verified(ctx context.Context) error {
-	if info := la.info.Load(); la.promise == nil || !info.Verified.IsZero() || len(info.Differs) > 0 {
+	if la.promise == nil || la.proved.Load() {
 		return nil // what differs since then is for who has asked again (verify)
 	}
 	began := time.Now()
@@ -56,6 +56,7 @@ func (la *launch) verified(ctx context.Context) error {
 	if err := report.Err(); err != nil {
 		return la.unfit(fmt.Errorf("%w: %w", supervisor.ErrPermanent, err))
 	}
+	la.proved.Store(true)
 	info := la.tellVerified(report)
 	fields := append(la.fields("posture"), zap.Duration("took", time.Since(began)))
 	la.host.log().Info(la.gateway.Name+" is isolated, as the kernel shows: "+info.Posture, fields...)

@@ -1,9 +1,16 @@
 package launch
 
 import (
+	"context"
+	"errors"
+	"os/exec"
+	"syscall"
 	"testing"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/posture"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
+	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
 // verifySuite: whatever a gateway asks for, its container is found to be as promised.
@@ -32,5 +39,36 @@ func verifySuite(t *testing.T, open opener) {
 				t.Errorf("verified again: %v, %+v", err, again)
 			}
 		})
+	}
+}
+
+// processAlone is a workload that is a process and nothing else.
+type processAlone struct{}
+
+func (processAlone) start(context.Context) (*runtime.Process, error) {
+	return nil, errors.ErrUnsupported
+}
+func (processAlone) kill(p *runtime.Process) error { return p.Signal(syscall.SIGKILL) }
+func (processAlone) remove(context.Context) error  { return nil }
+func (processAlone) words() string                 { return "" }
+
+// What verify has found of a launch that is not ready yet does not make it ready: it
+// is looked at again, and ends.
+func TestAskedBeforeItIsReady(t *testing.T) {
+	cmd := exec.CommandContext(t.Context(), "sleep", "1000")
+	must(t, cmd.Start())
+	process, err := runtime.Watch(cmd.Process.Pid)
+	must(t, err)
+	la := newLaunch(&Host{}, &ports{}, config.Gateway{Name: "web"}, 1)
+	la.promise, la.work, la.process, la.started = new(posture.Promise), processAlone{}, process, true
+	if _, err := la.verify(); err != nil || len(la.info.Load().Differs) == 0 {
+		t.Fatalf("verify: %v, info = %+v", err, la.info.Load())
+	}
+	if err := la.verified(t.Context()); !errors.Is(err, supervisor.ErrPermanent) {
+		t.Errorf("verified: %v", err)
+	}
+	var exit *exec.ExitError
+	if err := cmd.Wait(); !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
+		t.Errorf("it ended with %v", err)
 	}
 }

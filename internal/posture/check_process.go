@@ -32,10 +32,11 @@ func (c *check) ids() {
 	c.want("groups", !slices.ContainsFunc(f.groups, func(id uint32) bool { return !allowed(id) }), groups, f.groups)
 }
 
-// areOf says whether all ids are the promised one, or the program's to choose.
+// areOf says whether all ids are the promised one, or the program's to choose: by a
+// capability, or a set-user-ID file of its own where those take effect.
 func (c *check) areOf(ids []uint32, promised uint32, of []Range, change capability.Cap) bool {
 	return !slices.ContainsFunc(ids, func(id uint32) bool {
-		return id != promised && (!c.may(change) || !hasHost(of, id))
+		return id != promised && (c.NoNew && !c.may(change) || !hasHost(of, id))
 	})
 }
 
@@ -111,7 +112,7 @@ func (c *check) namespaces() {
 		i := slices.IndexFunc(c.Spaces, func(s Space) bool { return s.Kind == kind })
 		switch {
 		case i < 0:
-			c.want(what, shared, "the host's", whose(shared))
+			c.want(what, shared || c.may(capability.CAP_SYS_ADMIN), "the host's", whose(shared))
 		case c.Spaces[i].Joined != File{}:
 			c.want(what, found == c.Spaces[i].Joined, c.Spaces[i].Joined, found)
 		default:

@@ -118,6 +118,8 @@ func TestNoDifferences(t *testing.T) {
 		"a cgroup below":         func(c *check) { c.facts.cgroup += "/sub" },
 		"a limit lowered":        func(c *check) { c.facts.limits["RLIMIT_NOFILE"] = 1 },
 		"the user's groups":      func(c *check) { c.Setgroups, c.facts.setgroups, c.facts.groups = "deny", "deny", []uint32{27} },
+		"a set-user-ID file":     func(c *check) { c.may1(); c.NoNew, c.facts.uids = false, others },
+		"unshare(2)":             func(c *check) { c.Sets.Effective |= 1 << 21; c.facts.spaces["net"] = File{Inode: 5} },
 		"no time namespaces":     func(c *check) { delete(c.facts.spaces, "time") },
 	} {
 		c := asPromised()
@@ -187,6 +189,32 @@ func TestCoveredMount(t *testing.T) {
 	}
 	if f.at("/b") != nil {
 		t.Error("something is at /b")
+	}
+}
+
+// A root that a program may change, and has, is not taken for a runtime that has not
+// begun; one that it may not change is.
+func TestChangedRoot(t *testing.T) {
+	dir, err := unix.Open(t.TempDir(), unix.O_PATH|unix.O_DIRECTORY|unix.O_CLOEXEC, 0)
+	must(t, err)
+	defer func() { _ = unix.Close(dir) }()
+	for sets, want := range map[uint64]bool{0xeb: false, 1 << 18: true} {
+		c := asPromised()
+		c.root, c.Sets.Effective = dir, sets
+		if moved, err := c.hasMoved(); err != nil || moved != want {
+			t.Errorf("capabilities %x: %v, %v", sets, moved, err)
+		}
+	}
+}
+
+// What a program with CAP_SYS_ADMIN mounts is its own affair, and said.
+func TestMountsOfTheProgram(t *testing.T) {
+	c := asPromised()
+	c.Sets.Effective = 1 << 21
+	c.facts.mounts = []*mountinfo.Info{{ID: 9, Mountpoint: "/more"}}
+	must(t, c.otherMounts())
+	if c.report.Err() != nil || len(c.report.Unseen) != 1 {
+		t.Errorf("report = %+v", c.report)
 	}
 }
 

@@ -13,7 +13,9 @@
 // By the time it is looked at, the program has run for a while. What it may do to
 // itself is no difference: it may give up capabilities, lower its limits, add
 // seccomp filters, become another of its own users where it has CAP_SETUID, and
-// another program of its own tree.
+// another program of its own tree. Where it is given what takes more, it may do that:
+// become another user by a set-user-ID file without no_new_privs, mount by
+// CAP_SYS_ADMIN, and call chroot(2) by CAP_SYS_CHROOT, after which no mount is seen.
 //
 // # What is not seen
 //

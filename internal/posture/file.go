@@ -22,9 +22,11 @@ func (f File) String() string {
 // to be asked.
 const statMask = unix.STATX_TYPE | unix.STATX_INO | unix.STATX_NLINK | unix.STATX_MNT_ID
 
+// statAt mounts what is mounted on demand there, as mount(2) does for a source: else
+// it would tell of the directory that the mount then covers.
 func statAt(dir int, path string, flags int) (*unix.Statx_t, error) {
 	var st unix.Statx_t
-	err := unix.Statx(dir, path, flags|unix.AT_STATX_DONT_SYNC|unix.AT_NO_AUTOMOUNT, statMask, &st)
+	err := unix.Statx(dir, path, flags|unix.AT_STATX_DONT_SYNC, statMask, &st)
 	if err != nil {
 		return nil, &os.PathError{Op: "statx", Path: path, Err: err}
 	}

@@ -62,7 +62,7 @@ func (p process) facts() (facts, error) {
 		parse("gid_map", func(data []byte) (err error) { f.gidMap, err = parseRanges(data); return err }),
 		parse("setgroups", func(data []byte) error { f.setgroups = strings.TrimSpace(string(data)); return nil }),
 		parse("limits", func(data []byte) (err error) { f.limits, err = parseLimits(data); return err }),
-		parse("cgroup", func(data []byte) (err error) { f.cgroup, err = parseCgroup(data); return err }),
+		parse("cgroup", func(data []byte) error { f.cgroup = parseCgroup(data); return nil }),
 		parse("mountinfo", f.takeMounts),
 		func() error { return f.takeSpaces(p) },
 	} {

@@ -59,6 +59,7 @@ type check struct {
 	facts   facts
 	ours    facts
 	root    int           // the container's "/", by O_PATH
+	moved   bool          // root is a directory that the program has chosen
 	placed  map[int]Mount // by the id of what is mounted for them
 	report  Report
 }
