@@ -18,6 +18,7 @@ type bench struct {
 	dir     string // of its own, below the user's cache directory
 	units   string // where unit files go
 	columns []*column
+	guarded *column // in no table
 }
 
 // setUp makes the files of all columns. A bench that is returned beside an error
@@ -37,7 +38,7 @@ func setUp(ctx context.Context, o options) (*bench, error) {
 	if err := b.define(ctx, o.binary); err != nil {
 		return b, err
 	}
-	for _, c := range b.columns {
+	for _, c := range append(b.columns, b.guarded) {
 		if err := c.Write(b.units); err != nil {
 			return b, err
 		}
@@ -66,6 +67,9 @@ func (b *bench) define(ctx context.Context, binary string) error {
 		return err
 	}
 	quiet.Figures.Name, quiet.idleOnly = "gatewayd without a probe", true
+	if b.guarded, err = guarded(ctx, b.dir, trees[0], "127.0.0.1:18095"); err != nil {
+		return err
+	}
 	b.columns = []*column{bare(binary, "127.0.0.1:18091"), podman(trees[1], "127.0.0.1:18092"), watched, quiet}
 	return nil
 }
@@ -167,8 +171,10 @@ func (b *bench) watch(ctx context.Context, d time.Duration) (err error) {
 func (b *bench) cleanUp(ctx context.Context) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, c := range b.columns {
-		errs = append(errs, c.Stop(ctx), c.Remove(b.units))
+	for _, c := range append(b.columns, b.guarded) {
+		if c != nil {
+			errs = append(errs, c.Stop(ctx), c.Remove(b.units))
+		}
 	}
 	_, err := service.Systemctl(ctx, "daemon-reload")
 	return errors.Join(append(errs, err, os.RemoveAll(b.dir))...)

@@ -22,7 +22,9 @@ func TestMarkdown(t *testing.T) {
 				Idle: &Idle{Processes: []string{"gatewayd"}, PSS: 8e6, RSS: 12e6, CPUPerHour: 2, WakeUps: 6, WatchedFor: 60}},
 			{Key: keyNoProbe, Idle: &Idle{Processes: []string{"gatewayd"}, WakeUps: 0.1, WatchedFor: 60}},
 		}}
+	r.Guarded = &Guarded{Window: []float64{10, 30, 12.25}, Verify: []float64{1, 1.5, 1.25}}
 	golden(t, "testdata/table.md", r)
+	r.Guarded = nil
 	r.Columns[1] = Figures{Key: keyPodman, Name: "podman", Skipped: "podman does not run here: exit status 125\nno such device"}
 	r.Columns[2].Idle, r.Columns = nil, r.Columns[:3]
 	golden(t, "testdata/without-podman.md", r)

@@ -20,6 +20,7 @@ const (
 	keyPodman   = "podman"
 	keyGatewayd = "gatewayd"
 	keyNoProbe  = "gatewayd-without-probe"
+	keyGuarded  = "gatewayd-with-secret"
 )
 
 func bare(binary, address string) *column {

@@ -71,6 +71,12 @@ func run(ctx context.Context, o options, w io.Writer) (err error) {
 	for _, c := range b.columns {
 		result.Columns = append(result.Columns, c.Figures)
 	}
+	fmt.Fprintln(os.Stderr, "bench: launches with a secret")
+	guarded, err := b.launches(ctx, o.samples)
+	if err != nil {
+		return err
+	}
+	result.Guarded = &guarded
 	result.Redaction = redaction.Measure()
 	if o.json {
 		encoder := json.NewEncoder(w)

@@ -19,6 +19,7 @@ type Result struct {
 	Samples int             `json:"samples"`
 	Columns []Figures       `json:"columns"`
 
+	Guarded   *Guarded         `json:"guarded,omitempty"`
 	Redaction []redaction.Cost `json:"redaction"` // of the gateways' output
 }
 
@@ -104,6 +105,9 @@ func (r Result) notes(b *strings.Builder) {
 	if podman.Skipped != "" {
 		fmt.Fprintf(b, "\nLeft out: %s.", strings.Join(strings.Fields(podman.Skipped), " "))
 	}
+	if r.Guarded != nil {
+		b.WriteString("\n" + r.Guarded.words())
+	}
 	if len(r.Redaction) > 0 {
 		fmt.Fprintf(b, "\nRedaction of a megabyte of output: %s.", redaction.Words(r.Redaction))
 	}
@@ -117,6 +121,10 @@ func (r Result) column(key string) Figures {
 		}
 	}
 	return Figures{Key: key, Name: key, Skipped: key + " was not measured"}
+}
+
+func spread(samples []float64) string {
+	return fmt.Sprintf("%.1f ms (%.1f–%.1f)", figures.Median(samples), slices.Min(samples), slices.Max(samples))
 }
 
 func times(samples, bare []float64) string {
