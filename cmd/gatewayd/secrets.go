@@ -30,28 +30,25 @@ func (d *daemon) keepSecrets(ctx context.Context) {
 	}
 	defer func() { _ = watch.Close() }()
 	d.watchSecrets(watch)
-	var due []string                  // nil: all, as at first: nobody has looked before
-	rested := time.After(secretsRest) // nil: nothing is due
+	all, rested := true, time.After(secretsRest) // at first: nobody has looked before
+	var due, written []string                    // gateways, and those that have a file which was written
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-watch.Events():
 			if watch.Concerns(e) {
-				due, rested = nil, time.After(secretsRest)
+				written, rested = append(written, d.readersOf(e.Name)...), time.After(secretsRest)
 			}
 		case err := <-watch.Errors(): // too many events at once: anything may have changed
 			d.log.Debug("all secrets are read again", event("secret-unread"), zap.Error(err))
-			due, rested = nil, time.After(secretsRest)
+			all, rested = true, time.After(secretsRest)
 		case name := <-d.secretsDue:
-			if rested == nil || due != nil {
-				due = append(due, name)
-			}
-			rested = time.After(secretsRest)
+			due, rested = append(due, name), time.After(secretsRest)
 		case <-rested:
 			d.watchSecrets(watch) // directories come, too
-			d.refreshAll(ctx, due)
-			due, rested = nil, nil
+			d.refreshAll(ctx, func(name string) bool { return all || slices.Contains(due, name) }, written)
+			all, due, written, rested = false, nil, nil, nil
 		}
 	}
 }
@@ -84,20 +81,34 @@ func isFile(s config.Secret) bool { return s.Source.Kind == config.SecretFile }
 
 func anySource(config.Secret) bool { return true }
 
+// readersOf are the gateways that have a secret from this file.
+func (d *daemon) readersOf(path string) (names []string) {
+	for _, entry := range d.gateways.all() {
+		for _, g := range append(entry.defined.all(), entry.file) {
+			if slices.ContainsFunc(g.Secrets, func(s config.Secret) bool { return isFile(s) && s.Source.Name == path }) {
+				names = append(names, entry.file.Name)
+			}
+		}
+	}
+	return names
+}
+
 // refreshAll does not run beside a reload or a reexec.
-func (d *daemon) refreshAll(ctx context.Context, names []string) {
+func (d *daemon) refreshAll(ctx context.Context, due func(name string) bool, written []string) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	for _, entry := range d.gateways.all() {
-		if names == nil || slices.Contains(names, entry.file.Name) {
-			d.refresh(ctx, entry, names == nil)
+		name := entry.file.Name
+		if has := slices.Contains(written, name); has || due(name) {
+			d.refresh(ctx, entry, has)
 		}
 	}
 }
 
 // refresh brings a gateway to what the files of its secrets hold now. One that
-// failed may have lacked what is there, if a file has changed.
-func (d *daemon) refresh(ctx context.Context, entry gateway, fileChanged bool) {
+// failed may have lacked what is there, if one of them was written: neither the
+// first look nor a file of another gateway is a reason to try it again.
+func (d *daemon) refresh(ctx context.Context, entry gateway, written bool) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	s, ok := d.state(entry.file.Name)
@@ -106,7 +117,7 @@ func (d *daemon) refresh(ctx context.Context, entry gateway, fileChanged bool) {
 	case !ok || len(g.Secrets) == 0:
 	case s.Phase == supervisor.Held:
 		d.lookAtHold(ctx, s, true)
-	case s.Phase == supervisor.Failed && fileChanged:
+	case s.Phase == supervisor.Failed && written:
 		d.tellRefreshed(s.Name, d.startAgain(ctx, s.Name))
 	case d.secretChanged(ctx, entry, s, isFile):
 		_, err := d.bring(ctx, entry, change{why: "secret changed", gateway: g})

@@ -151,7 +151,11 @@ secret = [{ name = "token", source = "file:$DIR/missing" }]
 	if now := i.awaitReady("web"); now.Launch != launch.Launch || now.Pid != launch.Pid {
 		t.Errorf("it is %+v, was %+v", now, launch)
 	}
-	// What was missing is there.
+	// For what another gateway has, or nobody has written, what failed is not tried
+	// again: only when it began, and by the reexec, which reads the configuration.
+	if tried := i.records("EVENT=launch-ended", "GATEWAY=waits"); len(tried) != 2 {
+		t.Errorf("waits was launched %d times, not 2", len(tried))
+	}
 	mustWrite(t, filepath.Join(i.dir, "missing"), canary)
 	i.awaitReady("waits")
 	// Who takes over has the new value.
