@@ -157,7 +157,11 @@ func suiteSecretRewrite(t *testing.T, b *bench) {
 func TestSecretsOfACreateThatFails(t *testing.T) {
 	for _, behaviour := range []string{"create-hang-late", "create-die-early", "create-die-late", "create-refuse-late", "create-no-pid"} {
 		t.Run(behaviour, func(t *testing.T) {
-			b := told(t, 300*time.Millisecond, behaviour)
+			limit := time.Minute
+			if behaviour == "create-hang-late" {
+				limit = 2 * time.Second // Clean's call has it, too
+			}
+			b := told(t, limit, behaviour)
 			g := b.secretly("echo ready")
 			g.Secrets = append(g.Secrets, config.Secret{Name: "variable", Source: g.Secrets[0].Source, Variable: "TOKEN", Required: true})
 			l := launcherOf(b.Host, g)

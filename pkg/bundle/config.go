@@ -89,9 +89,7 @@ func scrub(root *os.Root, name string) error {
 	if err != nil {
 		return err
 	}
-	err = overwrite(file)
-	step.Done("config-scrubbed")
-	return errors.Join(err, file.Close())
+	return errors.Join(overwrite(file), file.Close())
 }
 
 // overwrite needs no room that the file does not have: a full file system is no reason
@@ -108,7 +106,9 @@ func overwrite(file *os.File) error {
 	if _, err := file.WriteAt([]byte(empty), 0); err != nil {
 		return err
 	}
-	return file.Truncate(int64(len(empty)))
+	err = file.Truncate(int64(len(empty)))
+	step.Done("config-scrubbed")
+	return err
 }
 
 func zero(file *os.File) error {
