@@ -15,6 +15,7 @@ import (
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/secrets"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
+	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -252,6 +253,25 @@ func bareSecret(t *testing.T, b *bench) {
 	b.hidden(t)
 }
 
+// What one launch has left may take long to end. The environments of others are gone
+// by then.
+func TestSweepScrubsAllFirst(t *testing.T) {
+	b := told(t, 0, "")
+	first, second := bundle.NewID(gatewayName, 1), bundle.NewID(gatewayName, 2)
+	for _, id := range []string{first, second} {
+		b.plant(id, "")
+		must(t, os.WriteFile(filepath.Join(b.Dirs.Launches(), id, "config.json"), []byte(canary), 0o600))
+	}
+	of := b.Runtime
+	b.Runtime = func(ctx context.Context) (*runtime.Runtime, error) { // which is asked for each of them
+		b.without(t, canary)
+		return of(ctx)
+	}
+	_, err := b.Sweep(t.Context())
+	must(t, err)
+	b.swept(t)
+}
+
 // A sweep takes secrets away before it waits for anything.
 func TestSweepBeginsWithSecrets(t *testing.T) {
 	b := told(t, 0, "")
@@ -264,6 +284,9 @@ func TestSweepBeginsWithSecrets(t *testing.T) {
 		t.Error("nothing is left, says Left")
 	}
 	b.plant(id, "")
+	copied := filepath.Join(b.Dirs.RuntimeRoot(), id) // as crun does
+	must(t, os.MkdirAll(copied, 0o700))
+	must(t, os.WriteFile(filepath.Join(copied, "config.json"), []byte(canary), 0o600))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, _ = b.Sweep(ctx) // which may come to nothing else

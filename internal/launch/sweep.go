@@ -37,6 +37,11 @@ func (h *Host) Sweep(ctx context.Context, spared ...string) ([]string, error) {
 	names, err := h.left()
 	errs = append(errs, err)
 	errs = append(errs, staging.Prune(h.Dirs.Digests(), time.Now()), discard(h.workedAside()))
+	for _, name := range names {
+		if isID(name) && !slices.Contains(spared, name) {
+			_ = h.scrubLeft(name) // what cannot be is told when it is its turn
+		}
+	}
 	var swept []string
 	how := removal()
 	for _, name := range names {
@@ -159,7 +164,7 @@ func isID(name string) bool { return idForm.MatchString(name) }
 // sweepLaunch is Clean for a launch of which only the name is known, and its
 // leaf if it has one. The directory of that name stays.
 func (h *Host) sweepLaunch(ctx context.Context, id string, leaf *runtime.Leaf, how bundle.RemoveOptions) error {
-	scrubbed := scrubLeft(filepath.Join(h.Dirs.Launches(), id))
+	scrubbed := h.scrubLeft(id)
 	if err := h.endLeft(ctx, id, leaf); err != nil {
 		return errors.Join(scrubbed, err)
 	}
@@ -194,8 +199,14 @@ func (h *Host) treesOf(id string) ([]string, error) {
 	return trees, err
 }
 
-// scrubLeft writes in a directory alone, and never where a symbolic link leads.
-func scrubLeft(dir string) error {
+// scrubLeft takes the environment out of what a launch has left on the host; of
+// crun that is a copy, too.
+func (h *Host) scrubLeft(id string) error {
+	return errors.Join(scrubIn(filepath.Join(h.Dirs.Launches(), id)), scrubIn(filepath.Join(h.Dirs.RuntimeRoot(), id)))
+}
+
+// scrubIn writes in a directory alone, and never where a symbolic link leads.
+func scrubIn(dir string) error {
 	if info, err := os.Lstat(dir); err != nil || !info.IsDir() {
 		return nil //nolint:nilerr // there is no config.json in it
 	}

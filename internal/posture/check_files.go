@@ -42,6 +42,11 @@ func (c *check) files() error {
 func (c *check) strange(st *unix.Statx_t, ours map[File]bool) string {
 	id := identity(st)
 	switch kind := st.Mode & unix.S_IFMT; {
+	case c.isNamespace(id):
+		if c.isForeign(id) {
+			return "a namespace of the host's:"
+		}
+		return ""
 	case c.facts.byID[int(st.Mnt_id)] != nil, isNull(st), slices.Contains(c.Files, id):
 		return ""
 	case ours[id]:
@@ -50,6 +55,23 @@ func (c *check) strange(st *unix.Statx_t, ours map[File]bool) string {
 		return "outside of its mounts:"
 	}
 	return "" // what the kernel makes for who asks for it: a socket, a pipe, a memory file
+}
+
+// isNamespace says whether a file is that of a namespace: these have a file system of
+// their own, which is mounted on the host where one of them has a name (ip-netns(8)).
+func (c *check) isNamespace(id File) bool {
+	space := c.facts.spaces["mnt"]
+	return id.Major == space.Major && id.Minor == space.Minor
+}
+
+// isForeign says whether it is one of ours that the container is not to share.
+func (c *check) isForeign(id File) bool {
+	for kind, own := range c.ours.spaces {
+		if id == own && c.facts.spaces[kind] != own {
+			return true
+		}
+	}
+	return false
 }
 
 // isOfHost says whether a file was opened by way of a mount of ours, or lies on a file

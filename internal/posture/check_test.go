@@ -152,6 +152,12 @@ func TestStrangeFiles(t *testing.T) {
 	stat := func(kind uint16, mount uint64, minor uint32, inode uint64) *unix.Statx_t {
 		return &unix.Statx_t{Mode: kind, Mnt_id: mount, Dev_minor: minor, Ino: inode}
 	}
+	for _, spaces := range []map[string]File{c.ours.spaces, c.facts.spaces} {
+		for kind, space := range spaces {
+			spaces[kind] = File{0, 4, space.Inode}
+		}
+	}
+	c.ours.mounts = append(c.ours.mounts, &mountinfo.Info{Minor: 4}) // a namespace has a name
 	ofHost := stat(unix.S_IFREG, 5, 1, 1)
 	ofHost.Dev_major = 8
 	null := stat(unix.S_IFCHR, 9, 6, 1)
@@ -167,6 +173,9 @@ func TestStrangeFiles(t *testing.T) {
 		"a socket of its own":         {stat(unix.S_IFSOCK, 3, 14, 35), false},
 		"a memory file of its own":    {stat(unix.S_IFREG, 4, 2, 35), false},
 		"an event counter":            {stat(0, 4, 2, 35), false},
+		"a namespace of its own":      {stat(unix.S_IFREG, 4, 4, 102), false},
+		"a namespace that it shares":  {stat(unix.S_IFREG, 4, 4, 6), false},
+		"the host's mount namespace":  {stat(unix.S_IFREG, 4, 4, 2), true},
 		"a socket of ours":            {stat(unix.S_IFSOCK, 3, 14, 34), true},
 		"a directory of nowhere":      {stat(unix.S_IFDIR, 5, 3, 1), true},
 		"a device of the host":        {stat(unix.S_IFCHR, 9, 6, 2), true},
