@@ -17,8 +17,28 @@ import (
 )
 
 // secretsRest is how long the files of secrets must have been left alone to be
-// read again: several are often written one after the other.
-const secretsRest = 200 * time.Millisecond
+// read again: several are often written one after the other. secretsPatience bounds
+// the wait: one that is never left alone must not keep the others waiting.
+const (
+	secretsRest     = 200 * time.Millisecond
+	secretsPatience = 2 * time.Second
+)
+
+// rest waits until nothing has happened for a while, or for too long.
+type rest struct {
+	over <-chan time.Time // nil: nothing has happened
+	last time.Time        // when the wait is over in any case
+}
+
+func (r *rest) happened() {
+	now := time.Now()
+	if r.over == nil {
+		r.last = now.Add(secretsPatience)
+	}
+	if !now.Add(secretsRest).After(r.last) {
+		r.over = time.After(secretsRest)
+	}
+}
 
 // keepSecrets follows the files that secrets come from until ctx ends. Other
 // sources are asked at each reload.
@@ -30,25 +50,30 @@ func (d *daemon) keepSecrets(ctx context.Context) {
 	}
 	defer func() { _ = watch.Close() }()
 	d.watchSecrets(watch)
-	all, rested := true, time.After(secretsRest) // at first: nobody has looked before
-	var due, written []string                    // gateways, and those that have a file which was written
+	all := true // at first: nobody has looked before
+	var rested rest
+	rested.happened()
+	var due, written []string // gateways, and those that have a file which was written
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case e := <-watch.Events():
-			if watch.Concerns(e) {
-				written, rested = append(written, d.readersOf(e.Name)...), time.After(secretsRest)
+			for _, path := range watch.Concerned(e) {
+				written = d.addReaders(written, path)
+				rested.happened()
 			}
 		case err := <-watch.Errors(): // too many events at once: anything may have changed
 			d.log.Debug("all secrets are read again", event("secret-unread"), zap.Error(err))
-			all, rested = true, time.After(secretsRest)
+			all = true
+			rested.happened()
 		case name := <-d.secretsDue:
-			due, rested = append(due, name), time.After(secretsRest)
-		case <-rested:
+			due = append(due, name)
+			rested.happened()
+		case <-rested.over:
 			d.watchSecrets(watch) // directories come, too
 			d.refreshAll(ctx, func(name string) bool { return all || slices.Contains(due, name) }, written)
-			all, due, written, rested = false, nil, nil, nil
+			all, due, written, rested = false, nil, nil, rest{}
 		}
 	}
 }
@@ -81,11 +106,13 @@ func isFile(s config.Secret) bool { return s.Source.Kind == config.SecretFile }
 
 func anySource(config.Secret) bool { return true }
 
-// readersOf are the gateways that have a secret from this file.
-func (d *daemon) readersOf(path string) (names []string) {
+// addReaders adds the gateways that have a secret from this file and are not among
+// names yet: a file may be written a thousand times before it rests.
+func (d *daemon) addReaders(names []string, path string) []string {
 	for _, entry := range d.gateways.all() {
 		for _, g := range append(entry.defined.all(), entry.file) {
-			if slices.ContainsFunc(g.Secrets, func(s config.Secret) bool { return isFile(s) && s.Source.Name == path }) {
+			from := func(s config.Secret) bool { return isFile(s) && s.Source.Name == path }
+			if slices.ContainsFunc(g.Secrets, from) && !slices.Contains(names, entry.file.Name) {
 				names = append(names, entry.file.Name)
 			}
 		}

@@ -11,7 +11,8 @@ import (
 )
 
 // Watch tells when a file may be another one. It watches directories and not
-// files: who writes a secret anew replaces the file, as a rule.
+// files: who writes a secret anew replaces the file, as a rule, or the directory
+// with it, which the directory above tells.
 type Watch struct {
 	watcher *fsnotify.Watcher
 	files   []string
@@ -35,7 +36,8 @@ func (w *Watch) Close() error { return w.watcher.Close() }
 func (w *Watch) Set(paths []string) error {
 	wanted := make(map[string]bool)
 	for _, path := range paths {
-		wanted[filepath.Dir(path)] = true
+		dir := filepath.Dir(path)
+		wanted[dir], wanted[filepath.Dir(dir)] = true, true
 	}
 	var errs []error
 	for _, dir := range slices.Sorted(maps.Keys(wanted)) {
@@ -57,10 +59,17 @@ func (w *Watch) Set(paths []string) error {
 // Events are what happens in the directories.
 func (w *Watch) Events() <-chan fsnotify.Event { return w.watcher.Events }
 
-// Concerns tells whether a file of ours may be another one after the event: not
-// one beside it, and not one whose mode or times were set.
-func (w *Watch) Concerns(e fsnotify.Event) bool {
-	return e.Op != fsnotify.Chmod && slices.Contains(w.files, e.Name)
+// Concerned are the files of ours that may be others after the event, which is of
+// them or of their directory, or may be read now: a mode that was too open keeps a
+// value out, and so does a directory.
+func (w *Watch) Concerned(e fsnotify.Event) (paths []string) {
+	name := filepath.Clean(e.Name) // beneath "/" it begins with "//"
+	for _, path := range w.files {
+		if path == name || filepath.Dir(path) == name {
+			paths = append(paths, path)
+		}
+	}
+	return paths
 }
 
 // Errors are those of the kernel, after which anything may have changed.

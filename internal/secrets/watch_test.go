@@ -5,9 +5,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/fsnotify/fsnotify"
 	"go.uber.org/goleak"
 )
 
@@ -18,7 +20,7 @@ func concerned(t *testing.T, w *Watch) {
 	for {
 		select {
 		case e := <-w.Events():
-			if w.Concerns(e) {
+			if len(w.Concerned(e)) > 0 {
 				return
 			}
 		case err := <-w.Errors():
@@ -48,11 +50,47 @@ func TestWatch(t *testing.T) {
 	concerned(t, w)
 	must(t, os.Mkdir(filepath.Dir(later), 0o700), w.Set([]string{later}))
 	must(t, os.WriteFile(path, []byte("not watched any more"), 0o600), os.WriteFile(later, []byte("made"), 0o600))
-	e := <-w.Events()
-	for ; !w.Concerns(e); e = <-w.Events() {
-	}
-	if e.Name != later {
-		t.Errorf("told of %s", e.Name)
+	for e := <-w.Events(); e.Name != later; e = <-w.Events() {
+		if slices.Contains(w.Concerned(e), path) {
+			t.Errorf("told of %s", path)
+		}
 	}
 	must(t, w.Close())
+}
+
+// A file may be read again when its mode is mended, and is another one when its
+// directory is, be that taken away and made again, put in the place of another, or
+// led to by a link.
+func TestWatchOfModesAndDirectories(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	top := t.TempDir()
+	dir, link := filepath.Join(top, "dir"), filepath.Join(top, "link")
+	path, linked := filepath.Join(dir, "secret"), filepath.Join(link, "secret")
+	w, err := OpenWatch()
+	must(t, err)
+	defer func() { must(t, w.Close()) }()
+	settle := func() { // what is told after this is of later
+		t.Helper()
+		mark := filepath.Join(top, "mark")
+		must(t, w.Set([]string{path, linked}), os.WriteFile(mark, nil, 0o600), os.Remove(mark))
+		for e := <-w.Events(); e.Name != mark || !e.Has(fsnotify.Remove); e = <-w.Events() {
+		}
+	}
+	must(t, os.Mkdir(dir, 0o700), os.WriteFile(path, []byte("value"), 0o644), os.Symlink(dir, link))
+	settle()
+	must(t, os.Chmod(path, 0o600))
+	concerned(t, w)
+	must(t, os.RemoveAll(dir), os.Mkdir(dir, 0o700))
+	concerned(t, w)
+	settle()
+	must(t, os.WriteFile(path, []byte("made again"), 0o600))
+	concerned(t, w)
+	must(t, os.Rename(dir, dir+".old"), os.Mkdir(dir, 0o700))
+	concerned(t, w)
+	settle()
+	must(t, os.Symlink(dir+".old", link+".new"), os.Rename(link+".new", link))
+	concerned(t, w)
+	settle()
+	must(t, os.WriteFile(linked, []byte("elsewhere"), 0o600))
+	concerned(t, w)
 }
