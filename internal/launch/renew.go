@@ -5,7 +5,10 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/secrets"
@@ -90,12 +93,19 @@ func (la *launch) rewrite(ctx context.Context, s *secret) error {
 	}
 	defer clear(value)
 	la.host.Redact.Add(la.gateway.Name+"/"+s.of.Name, value)
+	// A file system that is full says so before a part of the value is written.
+	err = unix.Fallocate(int(s.file.Fd()), unix.FALLOC_FL_KEEP_SIZE, 0, int64(len(value)))
+	if err != nil && !errors.Is(err, unix.EOPNOTSUPP) {
+		return os.NewSyscallError("fallocate", err)
+	}
 	// Not cut to nothing first: that would be a moment without a secret.
-	_, err = s.file.WriteAt(value, 0)
-	if err == nil {
-		err = s.file.Truncate(int64(len(value)))
+	if _, err := s.file.WriteAt(value, 0); err != nil {
+		return err
+	}
+	if err := s.file.Truncate(int64(len(value))); err != nil {
+		return err
 	}
 	step.Done("secret-rewritten")
-	s.sum = sha256.Sum256(value)
-	return err
+	s.sum = sha256.Sum256(value) // not before: the next look tries again
+	return nil
 }

@@ -140,6 +140,16 @@ func suiteSecretRewrite(t *testing.T, b *bench) {
 	}
 	r.says("told")
 	b.hidden(t)
+	file := &r.find(r.n).secrets[0].file
+	whole := *file
+	*file, _ = os.Open(os.DevNull) // nobody can write there
+	b.keep("a-value-that-is-not-written\n")
+	if err := r.Rewrite(t.Context(), r.n, g.Secrets[0]); err == nil {
+		t.Error("what cannot be written is")
+	}
+	stale(1)
+	must(t, (*file).Close())
+	*file = whole
 	must(t, os.Remove(g.Secrets[0].Source.Name))
 	if _, err := r.Stale(t.Context(), r.n, func(config.Secret) bool { return true }); !errors.Is(err, secrets.ErrAbsent) {
 		t.Errorf("a secret that is gone: %v", err)
