@@ -68,6 +68,8 @@ func (d *daemon) observe(e supervisor.Event) {
 	case e.Kind == supervisor.LaunchReady:
 		go d.lookAtRuntime()
 		d.lookAtSecrets(e.Gateway)
+	case e.Kind == supervisor.DeployFailed: // while it was under way nobody has looked
+		d.lookAtSecrets(e.Gateway)
 	case e.Kind == supervisor.LaunchStarted && info.Bare: // of the others the launch tells when it has seen
 		d.log.With(of...).Info(e.Gateway+" is isolated: "+info.Posture, event("posture"))
 	case e.Kind == supervisor.LaunchPreparing && d.gateways.bare(e.Gateway, info.Revision):
