@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/step"
+	"github.com/gatewayd/gatewayd/internal/testenv"
 )
 
 // After each step of gatewayd's that changes something outside of it, whatever is
@@ -25,6 +26,9 @@ import (
 // situation that has it, the first time, the last and once between.
 func TestKilledAfterEachStep(t *testing.T) {
 	t.Parallel()
+	testenv.NeedHost(t)
+	testenv.NeedUnprivileged(t)
+	testenv.NeedUserManager(t)
 	m := newMatrix()
 	t.Run("while", func(t *testing.T) {
 		for _, s := range situations() {
