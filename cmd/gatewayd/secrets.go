@@ -140,6 +140,11 @@ func (d *daemon) refresh(ctx context.Context, entry gateway, written bool) {
 	defer cancel()
 	s, ok := d.state(entry.file.Name)
 	g := entry.defined.get(s.Revision)
+	if ok && written && s.Phase != supervisor.Held {
+		if stale, _ := entry.launcher.Stale(ctx, s.Launch, isFile); len(stale) > 0 {
+			d.supervisor.Changed(s.Name, "secret") // what has the old one may end for it: that is no reason to hold
+		}
+	}
 	switch {
 	case !ok || len(g.Secrets) == 0:
 	case s.Phase == supervisor.Held:
@@ -201,6 +206,10 @@ func (d *daemon) renewStandby(ctx context.Context, entry gateway, s supervisor.S
 	stale, err := entry.launcher.Stale(ctx, s.Standby.Launch, wanted)
 	if err != nil || len(stale) == 0 {
 		return // what is wrong was told already
+	}
+	// A program may have been asked for long. Who serves by now must not end for it.
+	if now, _ := d.state(s.Name); now.Standby == nil || now.Standby.Launch != s.Standby.Launch {
+		return
 	}
 	names := make([]string, len(stale))
 	for i, secret := range stale {

@@ -166,3 +166,26 @@ secret = [{ name = "token", source = "file:$DIR/missing" }]
 	i.mustStop()
 	i.mustBeNothing()
 }
+
+// A program that ends for what a secret was, and is another one by then, is started
+// again with it and not held until the next change.
+func TestSecretThatChangedBeforeTheEnd(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "late")
+	i.keepSecret(canary + "-wrong")
+	i.configure("log_level = \"debug\"\n" + serving + `
+secret = [{ name = "token", source = "file:$DIR/token", on_change = "none" }]
+`)
+	i.mustStart()
+	launch := i.awaitReady("web").Launch
+	i.keepSecret(canary + "-right")
+	i.awaitRecord("the change", func(r record) bool { return strings.Contains(r.message(), "secret token has changed: none") })
+	i.tell("PORT", "exit=78")
+	i.awaitLaunch("web", launch)
+	if err := i.reads("/run/secrets/token", canary+"-right"); err != nil {
+		t.Error(err)
+	}
+	i.tell("PORT", "exit=78") // for the same once more
+	i.awaitHeld()
+	i.mustStop()
+}
