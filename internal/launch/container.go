@@ -201,7 +201,7 @@ func (la *launch) plan() (bundle.Plan, error) {
 		ID: la.id, Rootfs: la.staged.Root, Overlay: la.staged.Overlay, Hostname: g.Name,
 		Args: la.command(), Cwd: g.Workdir, Env: la.environment(),
 		Mounts: mounts, IDs: ids, InNamespace: la.within(),
-		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Tmp: g.Isolation.Tmp, Limits: limits(g.Isolation.Limits),
+		Network: g.Isolation.Network, ReadOnly: g.Isolation.ReadOnly, Tmp: g.Isolation.Tmp, Limits: limits(g),
 		Seccomp: profile, SeccompChosen: g.Isolation.Seccomp != "default",
 		Given:    bundle.Given{Capabilities: g.Isolation.Capabilities, NewPrivileges: g.Isolation.NewPrivs, Unmask: g.Isolation.Unmask},
 		Override: g.Isolation.Override || g.Isolation.Bare,

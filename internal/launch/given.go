@@ -10,15 +10,22 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 
+	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
 // limits are the configured ones in the words of the runtime specification. The
-// program cannot raise them.
-func limits(configured map[string]int64) []specs.POSIXRlimit {
+// program cannot raise them. Who has secrets writes no core into its root, which is
+// on the disk, but where that was asked for.
+func limits(g config.Gateway) []specs.POSIXRlimit {
+	values := make(map[string]int64)
+	if len(g.Secrets) > 0 {
+		values["core"] = 0
+	}
+	maps.Copy(values, g.Isolation.Limits)
 	var list []specs.POSIXRlimit
-	for _, name := range slices.Sorted(maps.Keys(configured)) {
-		value := uint64(configured[name])
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		value := uint64(values[name])
 		list = append(list, specs.POSIXRlimit{Type: "RLIMIT_" + strings.ToUpper(name), Hard: value, Soft: value})
 	}
 	return list

@@ -163,6 +163,27 @@ func suiteSecretRewrite(t *testing.T, b *bench) {
 	}
 }
 
+// A program that has secrets leaves no core, whatever gatewayd's own limit is, but
+// where its operator wants one.
+func TestNoCoreOfSecrets(t *testing.T) {
+	with, asked := []config.Secret{{Name: "token"}}, map[string]int64{"core": 4096}
+	for _, c := range []struct {
+		secrets []config.Secret
+		limits  map[string]int64
+		want    string
+	}{
+		{nil, nil, "[]"},
+		{with, nil, "[{RLIMIT_CORE 0 0}]"},
+		{with, asked, "[{RLIMIT_CORE 4096 4096}]"},
+	} {
+		g := config.Gateway{Secrets: c.secrets}
+		g.Isolation.Limits = c.limits
+		if got := fmt.Sprint(limits(g)); got != c.want {
+			t.Errorf("limits = %s, want %s", got, c.want)
+		}
+	}
+}
+
 // Whatever becomes of the runtime, no path leads to a secret when it is over: that
 // does not wait for Clean.
 func TestSecretsOfACreateThatFails(t *testing.T) {
