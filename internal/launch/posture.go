@@ -14,7 +14,7 @@ import (
 const postureBare = "bare"
 
 // postureOf says what a launch asked for to isolate its program. What the kernel
-// really gives is not read back.
+// really gives, verified reads back.
 func postureOf(spec *specs.Spec, uid int, g config.Gateway) string {
 	return words(uid, spec.Process.Capabilities.Bounding, spec.Root.Readonly, g)
 }
