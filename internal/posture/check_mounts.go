@@ -38,6 +38,10 @@ func (c *check) look(path string) (*unix.Statx_t, error) {
 
 func absent(err error) bool { return errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) }
 
+// isClosed: the program has the uid of a user's gatewayd, and may take the modes of
+// its directories from both.
+func isClosed(err error) bool { return errors.Is(err, unix.EACCES) }
+
 // has says whether a mount has a flag: its own, or its file system's.
 func has(m *mountinfo.Info, flag string) bool {
 	return slices.Contains(strings.Split(m.Options, ","), flag) || slices.Contains(strings.Split(m.VFSOptions, ","), flag)

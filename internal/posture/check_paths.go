@@ -11,16 +11,22 @@ import (
 func (c *check) paths() error {
 	for _, path := range c.Masked {
 		masked, err := c.masked(path)
-		if err != nil && !absent(err) {
-			return err
-		}
-		if err == nil {
+		switch {
+		case err == nil:
 			c.want("masked "+path, masked, "nothing to be seen", seen(masked))
+		case isClosed(err):
+			c.unseen("masked "+path, err)
+		case !absent(err):
+			return err
 		}
 	}
 	for _, path := range c.ReadOnly {
 		fd, err := c.open(path, unix.O_PATH)
 		if absent(err) {
+			continue
+		}
+		if isClosed(err) {
+			c.unseen("read-only "+path, err)
 			continue
 		}
 		if err != nil {

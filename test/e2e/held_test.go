@@ -85,7 +85,7 @@ func TestHeldUntilTheSourceChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	eventually(t, "systemd's restart", func() error { return contains(i.property("NRestarts"), "1") })
-	if s := i.awaitHeld(); !s.CauseAt.Equal(since) {
+	if s := i.awaitHeld(); s.CauseAt.Sub(since).Abs() > time.Millisecond { // a hold of its own would be seconds younger
 		t.Errorf("held since %v, then since %v", since, s.CauseAt)
 	}
 	i.mustHaveLaunched(1)
