@@ -16,6 +16,7 @@ package metrics
 import (
 	"cmp"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 
@@ -61,6 +62,8 @@ func (m *Metrics) Text() string {
 	var t text
 	t.family("gatewayd_build_info", "gauge", "1, with the version that runs.")
 	t.sample(1, "version", m.version)
+	t.family("go_goroutines", "gauge", "Goroutines of gatewayd.")
+	t.sample(float64(runtime.NumGoroutine()))
 	m.writeEvents(&t)
 	writeGateways(&t, m.status())
 	return t.String()

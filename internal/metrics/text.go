@@ -19,12 +19,15 @@ func (t *text) family(name, kind, help string) {
 
 // sample writes one value of the family; labels are names and values in turn.
 func (t *text) sample(value float64, labels ...string) {
-	t.WriteString(t.name)
+	pairs := make([]string, 0, len(labels)/2)
 	for i := 0; i < len(labels); i += 2 {
-		t.WriteString(map[bool]string{true: "{", false: ","}[i == 0])
-		t.WriteString(labels[i] + `="` + escape.Replace(labels[i+1]) + `"`)
+		pairs = append(pairs, labels[i]+`="`+escape.Replace(labels[i+1])+`"`)
 	}
-	t.WriteString("} " + strconv.FormatFloat(value, 'f', -1, 64) + "\n")
+	t.WriteString(t.name)
+	if len(pairs) > 0 {
+		t.WriteString("{" + strings.Join(pairs, ",") + "}")
+	}
+	t.WriteString(" " + strconv.FormatFloat(value, 'f', -1, 64) + "\n")
 }
 
 // escape is for the value of a label.

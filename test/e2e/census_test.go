@@ -133,9 +133,9 @@ func (c census) sum(kinds ...string) (n int) {
 	return n
 }
 
-// memory is what gatewayd has resident and its threads, which are not as before
-// to the last one: see TestLaunchesLeaveNothing.
-type memory struct{ pss, rss, threads int } // in KiB
+// memory is what gatewayd has resident, its threads and its goroutines, which are
+// not as before to the last one: see TestLaunchesLeaveNothing.
+type memory struct{ pss, rss, threads, goroutines int } // in KiB
 
 func (i *instance) memory() (m memory) {
 	i.t.Helper()
@@ -151,6 +151,11 @@ func (i *instance) memory() (m memory) {
 				*fields[words[0]], _ = strconv.Atoi(words[1])
 			}
 		}
+	}
+	_, count, _ := strings.Cut(i.must("metrics"), "\ngo_goroutines ")
+	count, _, _ = strings.Cut(count, "\n")
+	if m.goroutines, _ = strconv.Atoi(count); m.goroutines == 0 {
+		i.t.Fatalf("metrics tell of %q goroutines", count)
 	}
 	return m
 }

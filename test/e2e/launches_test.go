@@ -51,7 +51,7 @@ env.static = { TURN = "$TURN" }
 
 // However many launches there were and however they began and ended, gatewayd has
 // in the end what it had in the beginning: counts that are the same to the last
-// one, and memory and threads within bounds.
+// one, and memory, threads and goroutines within bounds.
 func TestLaunchesLeaveNothing(t *testing.T) {
 	t.Parallel()
 	s := newSoak(t)
@@ -101,14 +101,17 @@ func (s *soak) rested() memory {
 //     down. Over half of 10,000 launches the bound is 0.8 KiB for each, less than the
 //     stack of one goroutine that stays.
 //   - threads: Go's runtime keeps one for each call that ever blocked beside others.
+//   - goroutines, since a probe or a call may be under way.
 const (
-	moreMemory  = 4 << 10 // KiB
-	moreThreads = 16
+	moreMemory     = 4 << 10 // KiB
+	moreThreads    = 16
+	moreGoroutines = 16
 )
 
 func (m memory) within(t *testing.T, before memory) {
 	t.Helper()
-	if m.pss > before.pss+moreMemory || m.rss > before.rss+moreMemory || m.threads > before.threads+moreThreads {
-		t.Errorf("KiB and threads: %+v, were %+v", m, before)
+	if m.pss > before.pss+moreMemory || m.rss > before.rss+moreMemory || m.threads > before.threads+moreThreads ||
+		m.goroutines > before.goroutines+moreGoroutines {
+		t.Errorf("KiB, threads and goroutines: %+v, were %+v", m, before)
 	}
 }
