@@ -90,9 +90,9 @@ func TestCanary(t *testing.T) {
 	i.failStaging(f)
 	for range longer(3, 30) {
 		f.watch(i, func() {
-			_ = syscall.Kill(i.mainPid(), []syscall.Signal{syscall.SIGKILL, syscall.SIGABRT}[rand.IntN(2)])
+			_ = kill(i.mainPid(), []syscall.Signal{syscall.SIGKILL, syscall.SIGABRT}[rand.IntN(2)])
 			time.Sleep(time.Duration(rand.IntN(100)) * time.Millisecond) // a moment, not a wait for anything
-			_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+			_ = kill(i.mainPid(), syscall.SIGKILL)
 			i.awaitReady("web")
 		})
 		f.look(i)

@@ -38,7 +38,7 @@ func TestCauseOfAnEnd(t *testing.T) {
 		launch = after.Launch
 	}
 	before := i.awaitReady("web")
-	if err := syscall.Kill(before.Pid, syscall.SIGKILL); err != nil {
+	if err := kill(before.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	if after := i.awaitLaunch("web", before.Launch); !strings.Contains(after.Cause, "ended by signal 9") {

@@ -157,7 +157,7 @@ func TestTrialOutlivesGatewayd(t *testing.T) {
 	i.mustRun("three")
 	for range 3 {
 		now := i.awaitReady("web")
-		if err := syscall.Kill(now.Pid, syscall.SIGKILL); err != nil {
+		if err := kill(now.Pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		i.awaitLaunch("web", now.Launch)

@@ -109,14 +109,14 @@ func TestServerWithItsOwnUser(t *testing.T) {
 			t.Errorf("it serves as %q", got)
 		}
 		i.awaitRecord("its output", func(r record) bool { return r.message() == "serving as 33 33" }, "GATEWAY=web")
-		_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+		_ = kill(i.mainPid(), syscall.SIGKILL)
 		eventually(t, "one container", func() error {
 			if s, err := i.states(); err != nil || s["web"].ID == before.ID {
 				return fmt.Errorf("status %+v %w", s, err)
 			}
 			return i.exactly(1)
 		})
-		if err := syscall.Kill(before.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+		if err := kill(before.Pid, 0); !errors.Is(err, syscall.ESRCH) {
 			t.Errorf("pid %d of the old one: %v", before.Pid, err)
 		}
 		i.mustStop()

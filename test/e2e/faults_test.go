@@ -50,7 +50,7 @@ func (i *instance) limit(resource int, most uint64) (undo func()) {
 // kill ends the program of a gateway.
 func (s state) kill(t *testing.T) {
 	t.Helper()
-	if err := syscall.Kill(s.Pid, syscall.SIGKILL); err != nil {
+	if err := kill(s.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -232,7 +232,7 @@ func (i *instance) continueCalls(verb string) error {
 			continue
 		}
 		if status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); strings.Contains(string(status), ") T ") {
-			return syscall.Kill(pid, syscall.SIGCONT)
+			return kill(pid, syscall.SIGCONT)
 		}
 	}
 	return fmt.Errorf("not among %v", others)

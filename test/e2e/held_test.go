@@ -81,7 +81,7 @@ func TestHeldUntilTheSourceChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	i.awaitHeld()
-	if err := syscall.Kill(i.mainPid(), syscall.SIGKILL); err != nil {
+	if err := kill(i.mainPid(), syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "systemd's restart", func() error { return contains(i.property("NRestarts"), "1") })

@@ -56,7 +56,7 @@ func TestHostileContainer(t *testing.T) {
 		}
 		i.must("restart", "worst")
 		i.awaitWorst()
-		_ = syscall.Kill(i.awaitReady("freed").Pid, syscall.SIGKILL)
+		_ = kill(i.awaitReady("freed").Pid, syscall.SIGKILL)
 		i.awaitLaunch("freed", 1)
 		for _, name := range []string{"worst", "freed"} {
 			began := time.Now()
@@ -72,7 +72,7 @@ func TestHostileContainer(t *testing.T) {
 		t.Errorf("the other gateway was restarted: %+v", s)
 	}
 	i.must("start", "freed") // in the end neither gatewayd nor systemd is there to clean before the sweep
-	_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+	_ = kill(i.mainPid(), syscall.SIGKILL)
 	eventually(t, "it and the other one again", func() error { return i.exactly(2) })
 	i.mustStop()
 	i.mustBeNothing()

@@ -36,7 +36,7 @@ func TestHostilePrograms(t *testing.T) {
 		i.must("restart", name)
 	}
 	eventually(t, "all, restarted", func() error { return i.exactly(all) })
-	_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+	_ = kill(i.mainPid(), syscall.SIGKILL)
 	eventually(t, "all, after kill -9", func() error { return i.exactly(all) })
 	i.mustAsk("PORT", "/")
 	i.mustStop()
@@ -53,7 +53,7 @@ func TestCrashesLeakNoDescriptor(t *testing.T) {
 	before := i.descriptors()
 	for range longer(15, 200) {
 		s := i.awaitReady("web")
-		_ = syscall.Kill(s.Pid, syscall.SIGKILL)
+		_ = kill(s.Pid, syscall.SIGKILL)
 		i.awaitLaunch("web", s.Launch)
 	}
 	eventually(t, "as many descriptors as before", func() error {
@@ -85,7 +85,7 @@ func TestManyGateways(t *testing.T) {
 	i.configure(text.String())
 	i.mustStart()
 	eventually(t, "all", func() error { return i.exactly(n) })
-	_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+	_ = kill(i.mainPid(), syscall.SIGKILL)
 	eventually(t, "all, after kill -9", func() error { return i.exactly(n) })
 	i.mustStop()
 	i.mustBeNothing()
@@ -109,7 +109,7 @@ func TestControlSocketIsHeld(t *testing.T) {
 		}
 		defer c.Close()
 	}
-	_ = syscall.Kill(before.Pid, syscall.SIGKILL)
+	_ = kill(before.Pid, syscall.SIGKILL)
 	eventually(t, "the next launch", func() error {
 		_, _, err := i.ask("PORT", "/")
 		return errors.Join(err, i.gone(before.Pid))
@@ -120,7 +120,7 @@ func TestControlSocketIsHeld(t *testing.T) {
 }
 
 func (i *instance) gone(pid int) error {
-	if err := syscall.Kill(pid, 0); err == nil {
+	if err := kill(pid, 0); err == nil {
 		return fmt.Errorf("pid %d is there", pid)
 	}
 	return nil

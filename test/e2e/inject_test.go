@@ -210,9 +210,9 @@ func letGo(i *instance) {
 			}
 			switch seen[p.pid] {
 			case 2, 200, 400: // the first time it may have been killed just now
-				_ = syscall.Kill(p.pid, syscall.SIGTERM)
+				_ = kill(p.pid, syscall.SIGTERM)
 			case 600: // it hangs; what it traces ends with it
-				_ = syscall.Kill(p.pid, syscall.SIGKILL)
+				_ = kill(p.pid, syscall.SIGKILL)
 			}
 			return errors.New(p.words)
 		}
@@ -271,12 +271,12 @@ func ended(pidfd int) bool {
 
 func (tr *traced) skipReap() { mustWrite(tr.t, tr.trace+".skip", "") }
 
-func (tr *traced) kill() error { return syscall.Kill(tr.i.mainPid(), syscall.SIGKILL) }
+func (tr *traced) kill() error { return kill(tr.i.mainPid(), syscall.SIGKILL) }
 
 func (tr *traced) crash() error {
 	states, err := tr.i.states()
 	for _, s := range states {
-		err = errors.Join(err, syscall.Kill(s.Pid, syscall.SIGKILL))
+		err = errors.Join(err, kill(s.Pid, syscall.SIGKILL))
 	}
 	return err
 }

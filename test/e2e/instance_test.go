@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -127,6 +128,15 @@ func (i *instance) property(name string) string {
 func (i *instance) mainPid() int {
 	pid, _ := strconv.Atoi(i.property("MainPID"))
 	return pid
+}
+
+// kill signals one process. That of a gatewayd or gateway that is not there is 0,
+// which would be all processes of our own group (kill(2)).
+func kill(pid int, signal syscall.Signal) error {
+	if pid <= 1 {
+		return syscall.ESRCH
+	}
+	return syscall.Kill(pid, signal)
 }
 
 // gatewayd runs a command of the binary against this instance.

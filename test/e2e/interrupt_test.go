@@ -152,7 +152,7 @@ func TestKilledInTheMiddleOfADeploy(t *testing.T) {
 func (i *instance) dies() {
 	i.t.Helper()
 	before := i.mainPid()
-	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
+	if err := kill(before, syscall.SIGKILL); err != nil {
 		i.t.Fatal(err)
 	}
 	eventually(i.t, "the next gatewayd", func() error {
@@ -195,7 +195,7 @@ func TestWarmStandbyTakesOver(t *testing.T) {
 			}
 			return nil
 		})
-		if err := syscall.Kill(before.Pid, syscall.SIGKILL); err != nil {
+		if err := kill(before.Pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		i.awaitLaunch("web", before.Launch)

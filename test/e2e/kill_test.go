@@ -35,7 +35,7 @@ func TestKilledWhenReady(t *testing.T) {
 		if s.ID == before[name].ID {
 			t.Errorf("%s still runs in the container of the dead gatewayd", name)
 		}
-		if err := syscall.Kill(before[name].Pid, 0); err == nil {
+		if err := kill(before[name].Pid, 0); err == nil {
 			t.Errorf("pid %d of the old %s is alive", before[name].Pid, name)
 		}
 	}
@@ -64,18 +64,18 @@ func TestKilledAtRandomMoments(t *testing.T) {
 func (i *instance) disturb(round int) string {
 	switch round % 3 {
 	case 0: // the start of a new gatewayd
-		_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+		_ = kill(i.mainPid(), syscall.SIGKILL)
 		return "starting"
 	case 1: // launches that end and begin
 		all, _ := i.states()
 		for _, s := range all {
 			if s.Pid > 1 {
-				_ = syscall.Kill(s.Pid, syscall.SIGKILL)
+				_ = kill(s.Pid, syscall.SIGKILL)
 			}
 		}
 		return "restarting gateways"
 	default:
-		_ = syscall.Kill(i.mainPid(), syscall.SIGTERM)
+		_ = kill(i.mainPid(), syscall.SIGTERM)
 		return "stopping"
 	}
 }
@@ -85,7 +85,7 @@ func (i *instance) disturb(round int) string {
 func (i *instance) killed() {
 	i.t.Helper()
 	if pid := i.mainPid(); pid > 1 {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
+		_ = kill(pid, syscall.SIGKILL)
 	}
 	eventually(i.t, "one container a gateway", func() error {
 		switch i.property("ActiveState") {
@@ -108,7 +108,7 @@ func TestWatchdog(t *testing.T) {
 	i.configure(two)
 	i.mustStart()
 	pid := i.mainPid()
-	if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+	if err := kill(pid, syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "a restart by the watchdog", func() error {
@@ -151,7 +151,7 @@ func TestReapAfterAKill(t *testing.T) {
 	i.dropIn("Restart=no")
 	i.configure(two)
 	i.mustStart()
-	_ = syscall.Kill(i.mainPid(), syscall.SIGKILL)
+	_ = kill(i.mainPid(), syscall.SIGKILL)
 	eventually(t, "the end of the unit", func() error {
 		if state := i.property("ActiveState"); state != "failed" {
 			return fmt.Errorf("it is %s", state)

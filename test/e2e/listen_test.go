@@ -136,7 +136,7 @@ ready.probe = "http://127.0.0.1:$PORT2/"
 
 	// From then on it is as if the port had been free at once.
 	i.must("reexec")
-	if err := syscall.Kill(s.Pid, syscall.SIGKILL); err != nil {
+	if err := kill(s.Pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	i.awaitLaunch("web", s.Launch)

@@ -27,7 +27,7 @@ ready.probe = "http://127.0.0.1:$PORT/"
 	started := make(chan error, 1)
 	go func() { started <- i.start() }()
 	eventually(t, "the wait for web", func() error { return contains(i.property("StatusText"), "waiting for web") })
-	_ = syscall.Kill(i.mainPid(), syscall.SIGHUP)
+	_ = kill(i.mainPid(), syscall.SIGHUP)
 	i.awaitRecord("the reload", func(record) bool { return true }, "EVENT=config-reloaded")
 	select {
 	case err := <-started:

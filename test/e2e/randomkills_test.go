@@ -86,7 +86,7 @@ func (m *mayhem) round() (h happened) {
 	for range 1 + m.random.IntN(3) {
 		time.Sleep(time.Duration(m.random.IntN(150_000)) * time.Microsecond) // a moment, not a wait for anything
 		kind, whom := m.victim()
-		if whom.pid <= 1 || syscall.Kill(whom.pid, syscall.SIGKILL) != nil {
+		if whom.pid <= 1 || kill(whom.pid, syscall.SIGKILL) != nil {
 			continue // it has ended by itself
 		}
 		h.kills++

@@ -137,7 +137,7 @@ restart.max_delay = "10ms"`, 1))
 		killed := make(chan error)
 		go func() {
 			time.Sleep(time.Duration(n) * 8 * time.Millisecond) // somewhere in a reexec
-			killed <- syscall.Kill(s.Pid, syscall.SIGKILL)
+			killed <- kill(s.Pid, syscall.SIGKILL)
 		}()
 		stdout, stderr, code := i.gatewayd("reexec")
 		if err := <-killed; err != nil {
@@ -183,7 +183,7 @@ address = "127.0.0.1:$PORT"
 	i.must("reexec")
 	i.unchanged(pid, map[string]state{"web": next})
 	i.dies()
-	if err := syscall.Kill(next.Pid, 0); !errors.Is(err, syscall.ESRCH) {
+	if err := kill(next.Pid, 0); !errors.Is(err, syscall.ESRCH) {
 		t.Errorf("it has outlived gatewayd: %v", err)
 	}
 	i.awaitReady("web")
@@ -201,7 +201,7 @@ func TestStandbyOverReexec(t *testing.T) {
 			for range 3 {
 				s := i.awaitReady("web")
 				i.must("reexec")
-				if err := syscall.Kill(s.Pid, syscall.SIGKILL); err != nil {
+				if err := kill(s.Pid, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
 				next := i.awaitLaunch("web", s.Launch)
@@ -396,7 +396,7 @@ func TestKilledInReexec(t *testing.T) {
 			_, _, _ = i.gatewayd("reexec")
 		}()
 		time.Sleep(time.Duration(20+10*n) * time.Millisecond) // somewhere in it
-		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		if err := kill(pid, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		<-answered

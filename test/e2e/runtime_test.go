@@ -90,7 +90,7 @@ func TestKilledDuringARuntimeCall(t *testing.T) {
 			i.awaitCall(verb)
 			i.order()
 			pid := i.mainPid()
-			_ = syscall.Kill(pid, syscall.SIGKILL)
+			_ = kill(pid, syscall.SIGKILL)
 			eventually(t, "one container", func() error {
 				if now := i.mainPid(); now == pid || now == 0 {
 					return fmt.Errorf("the main pid is %d", now)

@@ -120,7 +120,7 @@ func (s *soak) exits(name string, n int) {
 // kills kills a gateway n times, each time when it is ready and its standby waits.
 func (s *soak) kills(name string, n int) {
 	for g := s.until(name, settled); n > 0; n-- {
-		if err := syscall.Kill(g.Pid, syscall.SIGKILL); err != nil {
+		if err := kill(g.Pid, syscall.SIGKILL); err != nil {
 			s.t.Errorf("kill %s: %v", name, err)
 		}
 		killed := g.Launch

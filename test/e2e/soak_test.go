@@ -45,7 +45,7 @@ func (i *instance) meddle() {
 		i.gatewayd("reload")
 	case 5:
 		if states, err := i.states(); err == nil && states[name].Pid > 1 {
-			_ = syscall.Kill(states[name].Pid, syscall.SIGKILL)
+			_ = kill(states[name].Pid, syscall.SIGKILL)
 		}
 	}
 }

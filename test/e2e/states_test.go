@@ -117,7 +117,7 @@ func (s *states) killInit(id string) {
 
 func (s *states) kill(pid int) {
 	s.t.Helper()
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+	if err := kill(pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 		s.t.Fatal(err)
 	}
 }

@@ -80,9 +80,9 @@ stop.timeout = "1h"
 `)
 	i.mustStart()
 	pid := i.mainPid()
-	_ = syscall.Kill(pid, syscall.SIGTERM)
+	_ = kill(pid, syscall.SIGTERM)
 	i.awaitRecord("the first signal", func(record) bool { return true }, "EVENT=launch-stopping")
-	_ = syscall.Kill(pid, syscall.SIGTERM)
+	_ = kill(pid, syscall.SIGTERM)
 	eventually(t, "the end", func() error {
 		if state := i.property("ActiveState"); state != "inactive" {
 			return fmt.Errorf("the unit is %s", state)

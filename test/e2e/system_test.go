@@ -90,7 +90,7 @@ func TestSystemUnitIsKilled(t *testing.T) {
 	before, _ := i.states()
 	i.killed()
 	for name, s := range before {
-		if syscall.Kill(s.Pid, 0) == nil {
+		if kill(s.Pid, 0) == nil {
 			t.Errorf("pid %d of the old %s is alive", s.Pid, name)
 		}
 	}

@@ -164,7 +164,7 @@ func TestKilledInTheMiddleOfARescue(t *testing.T) {
 			<-clients.ready
 			for range longer(6, 60) {
 				s := i.awaitStandby()
-				if err := syscall.Kill(s.Pid, syscall.SIGKILL); err != nil {
+				if err := kill(s.Pid, syscall.SIGKILL); err != nil {
 					t.Fatal(err)
 				}
 				time.Sleep(time.Duration(random.IntN(15000)) * time.Microsecond) // a moment, not a wait for anything
