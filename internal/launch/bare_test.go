@@ -100,7 +100,7 @@ func bareKill(t *testing.T, b *bench) {
 	}
 	waitFor(t, "the end of what it forked", func() bool { return len(alive()) == 0 })
 	r.clean()
-	reapAll() // of what it forked, which the daemon's orphans' reaping leaves for a minute
+	b.mustHaveReaped()
 }
 
 // The end of a bare process is the end of the launch: what it forked goes.
@@ -115,6 +115,16 @@ func bareForked(t *testing.T, b *bench) {
 	r.exit()
 	waitFor(t, "the end of what it forked", func() bool { return len(alive()) == 0 })
 	r.clean()
+	b.mustHaveReaped()
+}
+
+// mustHaveReaped finds no process of a cleaned bare launch, nor the zombie of one.
+// Without a cgroup nobody can tell whose they were, and they stay for a minute.
+func (b *bench) mustHaveReaped() {
+	b.t.Helper()
+	if left := descendants(); b.Cgroup != nil && len(left) > 0 {
+		b.t.Errorf("left of what it forked: %+v", left)
+	}
 	reapAll()
 }
 

@@ -31,6 +31,7 @@ func (la *launch) clean(ctx context.Context) error {
 	errs := []error{
 		hidden,
 		la.removeWorkload(ctx),
+		la.host.children.reapLeft(la.leaf),
 		la.host.children.reapOrphans(),
 	}
 	if la.leaf != nil {

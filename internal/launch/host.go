@@ -147,17 +147,29 @@ func (c *children) hold() (release func()) {
 // happens to a subreaper: what a killed runtime, hook or probe left. While
 // something is held it is left for the next time.
 func (c *children) reapOrphans() error {
-	c.mu.Lock()
-	busy, owned := c.busy > 0, maps.Clone(c.pids)
-	c.mu.Unlock()
+	owned, busy := c.owned()
 	if busy || !c.reaping.TryLock() {
 		return nil
 	}
 	defer c.reaping.Unlock()
 	// What is started from here on is too young to be taken for an orphan.
-	_, err := runtime.ReapOrphans(func(pid int) bool {
-		_, ok := owned[pid]
-		return ok
-	}, c.spared)
+	_, err := runtime.ReapOrphans(owned, c.spared)
 	return err
+}
+
+// reapLeft reaps what a launch has left to us as children, once its leaf is empty.
+func (c *children) reapLeft(leaf *runtime.Leaf) error {
+	c.reaping.Lock()
+	defer c.reaping.Unlock()
+	owned, _ := c.owned()
+	return leaf.ReapOrphans(owned)
+}
+
+// owned returns what tells of a process that is known here by now, and whether there
+// may be children that are not.
+func (c *children) owned() (owned func(pid int) bool, busy bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pids := maps.Clone(c.pids)
+	return func(pid int) bool { _, ok := pids[pid]; return ok }, c.busy > 0
 }

@@ -73,6 +73,40 @@ func reapOrphans(owned, spared func(pid int) bool, age time.Duration) (n int, er
 	return n, errors.Join(errs...)
 }
 
+// ReapOrphans is ReapOrphans for what became our child in the leaf and below,
+// however young: it is for a leaf in which nothing starts any more. All of it is
+// ended. A nil leaf has none.
+func (l *Leaf) ReapOrphans(owned func(pid int) bool) error {
+	for l != nil {
+		n, err := l.reapOrphans(owned)
+		if err != nil {
+			return fmt.Errorf("reap orphans of cgroup %s: %w", l.path, err)
+		}
+		if n == 0 {
+			break
+		}
+		// Once more: the kernel's list of children may leave one out when another goes.
+	}
+	return nil
+}
+
+func (l *Leaf) reapOrphans(owned func(pid int) bool) (n int, err error) {
+	pids, err := children()
+	if err != nil {
+		return 0, err
+	}
+	for _, pid := range pids {
+		if owned(pid) || !l.Holds(pid) {
+			continue
+		}
+		if err := reapOrphan(pid); err != nil && !errors.Is(err, ErrNotChild) { // reaped by another call
+			return n, fmt.Errorf("process %d: %w", pid, err)
+		}
+		n++
+	}
+	return n, nil
+}
+
 // reapOrphan ends and reaps one child. A pid that is our child stays so until
 // it is reaped, and ErrNotChild tells the rest.
 func reapOrphan(pid int) error {

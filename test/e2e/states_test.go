@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -201,6 +202,13 @@ func (s *states) draining() {
 func (s *states) stopping() {
 	before := s.i.awaitReady("web")
 	s.i.tell("PORT", "ignore=TERM")
+	eventually(s.t, "a program that ignores SIGTERM", func() error {
+		mask, err := ignoredSignals(before.Pid)
+		if err == nil && mask&(1<<(syscall.SIGTERM-1)) == 0 {
+			err = fmt.Errorf("it ignores %#x", mask)
+		}
+		return err
+	})
 	s.background("restart", "web")
 	s.i.await("web", "stopping", func(g state) bool { return g.Phase == "stopping" })
 	s.killInit(before.ID)
@@ -217,4 +225,15 @@ func (s *states) cleaning() {
 			s.kill(p.pid)
 		}
 	}
+}
+
+// ignoredSignals is the mask of them, signal 1 at the lowest bit (proc_pid_status(5)).
+func ignoredSignals(pid int) (mask uint64, err error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, after, _ := strings.Cut(string(data), "\nSigIgn:")
+	_, err = fmt.Sscanf(after, "%x", &mask)
+	return mask, err
 }
