@@ -4,12 +4,16 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/gatewayd/gatewayd/internal/step"
 	"github.com/gatewayd/gatewayd/pkg/bundle"
 )
 
@@ -88,15 +92,40 @@ func (s *source) upToDate(ctx context.Context) (*bundle.Survey, error) {
 	return s.examine(ctx, bundle.ContentNone)
 }
 
+// take waits until nobody else examines the tree with its cache.
+func (s *source) take(ctx context.Context) (release func(), err error) {
+	select {
+	case s.turn <- struct{}{}:
+		return func() { <-s.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// forget removes the cache: a tree that is refused is not asked for again, and the
+// names of its entries, which nobody has looked at, are not kept.
+func (s *source) forget(ctx context.Context) error {
+	release, err := s.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	err = os.Remove(s.cache)
+	step.Done("digests-forgotten")
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // examine looks at the tree.
 func (s *source) examine(ctx context.Context, content bundle.Content) (*bundle.Survey, error) {
 	if content != bundle.ContentNone { // which has no use for the cache, and need not wait for who reads it all
-		select {
-		case s.turn <- struct{}{}:
-			defer func() { <-s.turn }()
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		release, err := s.take(ctx)
+		if err != nil {
+			return nil, err
 		}
+		defer release()
 	}
 	if s.stager.Hold != nil {
 		defer s.stager.Hold()()

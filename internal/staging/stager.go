@@ -2,6 +2,7 @@ package staging
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -73,8 +74,16 @@ func (st *Staged) unfit(survey *bundle.Survey) error {
 
 // Stage makes the root that r asks for. After an error there may be something
 // of it, for bundle.Remove. Lasting tells the errors that another try will not
-// mend.
+// mend. Of a tree that is refused for good nothing is kept.
 func (s *Stager) Stage(ctx context.Context, r Request) (*Staged, error) {
+	staged, err := s.stage(ctx, r)
+	if err != nil && Lasting(err) {
+		err = errors.Join(err, s.source(r.Source, r.IDs).forget(ctx))
+	}
+	return staged, err
+}
+
+func (s *Stager) stage(ctx context.Context, r Request) (*Staged, error) {
 	staged := &Staged{source: s.source(r.Source, r.IDs), verify: r.Staging.Verify, ids: r.IDs, readOnly: r.ReadOnly}
 	if first(r.Staging) {
 		var err error

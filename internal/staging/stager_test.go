@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -303,6 +304,34 @@ func (w *world) news(st *Staged) News {
 	cancel()
 	<-ended
 	return news
+}
+
+// Of a tree that is refused nothing is kept, be it the name of an entry; another
+// try finds out the same, and the mended tree is taken.
+func TestRefusedTreeIsForgotten(t *testing.T) {
+	w := newWorld(t)
+	w.stage(w.request())
+	fifo := filepath.Join(w.source, "etc/fifo")
+	must(t, syscall.Mkfifo(fifo, 0o600))
+	r := w.request()
+	r.Staging.Stage = "copy"
+	for range 2 {
+		r.Dest += "-again"
+		if _, err := w.Stage(t.Context(), r); !errors.Is(err, bundle.ErrSpecialFile) || !Lasting(err) {
+			t.Fatalf("error %v", err)
+		}
+		if kept, err := os.ReadDir(w.Cache); err != nil || len(kept) > 0 {
+			t.Errorf("kept: %v, %v", kept, err)
+		}
+	}
+	must(t, os.Remove(fifo))
+	r.Dest += "-mended"
+	if st := w.stage(r); st.Digest == "" {
+		t.Error("no digest")
+	}
+	if kept, err := os.ReadDir(w.Cache); err != nil || len(kept) != 1 {
+		t.Errorf("kept: %v, %v", kept, err)
+	}
 }
 
 func TestMissingSource(t *testing.T) {

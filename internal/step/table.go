@@ -56,6 +56,7 @@ var All = []Step{
 	{"tree-published", "the root has its name, rootfs/<id>"},
 	{"digests-aside", "what is known of a source is written, under another name"},
 	{"digests-kept", "it has replaced what was known"},
+	{"digests-forgotten", "what is known of a source that is refused is gone"},
 	{"upper-tried", "a directory that tries user attributes is there"},
 	{"overlay-sample-made", "the tree of a throw-away launch is there"},
 	{"overlay-answer-aside", "that overlays work is written, under another name"},

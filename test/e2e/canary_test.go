@@ -46,9 +46,11 @@ func cage(t *testing.T, name string) (*instance, *flock) {
 	return i, &flock{birds: []bird{newBird(file), newBird(variable)}}
 }
 
-// look searches whatever the instance shows and keeps.
+// look searches whatever the instance shows and keeps, once its programs run: of a
+// standby that is being created there is a config.json for some milliseconds.
 func (f *flock) look(i *instance) {
 	i.t.Helper()
+	i.await("web", "ready with a standby", func(s state) bool { return s.Phase == "ready" && s.Standby.State == "created" })
 	f.files(i.t, i.run)
 	f.files(i.t, i.state)
 	f.processes(i)
