@@ -135,6 +135,14 @@ func (d *daemon) lookAtHolds(ctx context.Context) (held bool) {
 	return held
 }
 
+// writeHolds has each hold written down before a reexec: the next image would take
+// what it finds for what the last launch was made from.
+func (d *daemon) writeHolds(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, checkTime)
+	defer cancel()
+	d.lookAtHolds(ctx)
+}
+
 // lookAtHold releases a gateway when it finds that something has changed. whole:
 // it looks at secrets, too, which nobody else has to do while gatewayd runs.
 func (d *daemon) lookAtHold(ctx context.Context, s supervisor.Status, whole bool) {

@@ -45,7 +45,8 @@ func (d *daemon) tryReexec(ctx context.Context) error {
 	d.awaitRelayed(ctx)
 	_ = d.notifier.Reloading("becoming gatewayd " + to)
 	d.log.Info("gatewayd "+version+" becomes "+to, event("reexec-started"))
-	d.writeBooks() // while nothing is held
+	d.writeBooks() // while nothing is suspended
+	d.writeHolds(ctx)
 	err = d.become(ctx, binary)
 	if d.signals.context().Err() == nil { // else STOPPING=1 is what counts
 		_ = d.notifier.Ready(d.summary().Status)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/gatewayd/gatewayd/internal/config"
+	"github.com/gatewayd/gatewayd/internal/testenv"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
 
@@ -62,10 +63,11 @@ func suiteProbes(t *testing.T, b *bench) {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	port, err := testenv.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 func execProbe(argv ...string) config.Probe { return config.Probe{Kind: config.ProbeExec, Argv: argv} }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -66,7 +65,7 @@ func (i *instance) setValues() {
 		"GATEWAYD": programs.gatewayd,
 	}
 	for _, name := range []string{"PORT", "PORT2", "PORT3"} {
-		port, err := freePort()
+		port, err := testenv.FreePort()
 		if err != nil {
 			i.t.Fatal(err)
 		}
@@ -277,16 +276,4 @@ func (i *instance) tell(port, step string) {
 func (i *instance) read(port, path string) string {
 	i.t.Helper()
 	return i.mustAsk(port, "/read?path="+url.QueryEscape(path))
-}
-
-// freePort is one that nobody listens at. The kernel hands out others for a
-// while before it comes back to it.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }

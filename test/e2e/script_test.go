@@ -80,7 +80,7 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("GATEWAYD_SCOPE", "1")
 	env.Setenv("USER_RUNTIME_DIR", os.Getenv("XDG_RUNTIME_DIR"))
 	for _, name := range []string{"PORT", "PORT2", "PORT3"} {
-		port, err := freePort()
+		port, err := testenv.FreePort()
 		if err != nil {
 			return err
 		}

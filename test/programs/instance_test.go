@@ -66,12 +66,11 @@ func newInstance(t *testing.T, p program) *instance {
 
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := testenv.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return net.JoinHostPort("127.0.0.1", port)
 }
 
 // gatewayd is a command that speaks with this instance.
@@ -177,11 +176,13 @@ func (i *instance) kill() (next int) {
 	return r.Standby.Launch
 }
 
-// dead tells whether all of a process has ended, be it that nobody has asked how.
+// dead tells whether all of a process has ended, be it that nobody has asked how:
+// its first thread can be a zombie while others still have its descriptors.
 func dead(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	_, state, _ := bytes.Cut(stat, []byte(") "))
-	return err != nil || state[0] == 'Z' || state[0] == 'X'
+	threads, _ := os.ReadDir(fmt.Sprintf("/proc/%d/task", pid))
+	return err != nil || (state[0] == 'Z' || state[0] == 'X') && len(threads) <= 1
 }
 
 // answers asks once: it is the next request that has to be answered.
