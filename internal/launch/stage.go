@@ -120,7 +120,9 @@ func (la *launch) tellNews(news staging.News) {
 	}
 	la.logNews(news, change)
 	la.tell(func(i *Info) {
-		i.SourceChanged = change
+		if news.Changed || news.Err == nil { // else nothing is known anew
+			i.SourceChanged = change
+		}
 		if !news.Changed && news.Digest != "" {
 			i.Digest = news.Digest // what the launch began with
 		}

@@ -80,29 +80,41 @@ func (s *Stager) pause(took time.Duration) time.Duration {
 type watch struct {
 	base    *bundle.Survey // what the launch began with
 	shown   *bundle.Survey // what was told last
-	failing bool           // after that, an error was told
+	failing error          // what was told after that: one of those that failure returns
 }
 
 // judge says whether a look is news.
 func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
 	if err != nil {
 		known := w.failing
-		w.failing = true
-		return News{Changed: w.base != nil && isOther(err), Was: digestOf(w.base), Err: err}, !known
+		w.failing = failure(err)
+		return News{Changed: w.base != nil && isOther(err), Was: digestOf(w.base), Err: err}, w.failing != known
 	}
 	if w.base == nil {
 		w.base = survey
-	} else if !w.failing && w.shown.State == survey.State {
+	} else if w.failing == nil && w.shown.State == survey.State {
 		return News{}, false
 	}
-	w.shown, w.failing = survey, false
+	w.shown, w.failing = survey, nil
 	return News{Digest: survey.Digest, Changed: survey.State != w.base.State, Was: w.base.Digest}, true
 }
 
-// isOther: an error may say that the tree is not what it was, or nothing of it.
-func isOther(err error) bool {
-	return errors.Is(err, bundle.ErrChanged) || errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR)
+// errUnreadable stands for all that says nothing of the tree.
+var errUnreadable = errors.New("unreadable")
+
+// failure is what an error comes down to: it is told once, and another one again. A
+// tree that is removed is one that changes, and then one that is not there.
+func failure(err error) error {
+	for _, of := range []error{bundle.ErrChanged, fs.ErrNotExist, unix.ENOTDIR} {
+		if errors.Is(err, of) {
+			return of
+		}
+	}
+	return errUnreadable
 }
+
+// isOther: an error may say that the tree is not what it was, or nothing of it.
+func isOther(err error) bool { return failure(err) != errUnreadable }
 
 func digestOf(s *bundle.Survey) string {
 	if s == nil {

@@ -19,6 +19,7 @@ func survey(state byte, digest string) *bundle.Survey {
 // What is news, and what was told already.
 func TestJudge(t *testing.T) {
 	gone, broken := fmt.Errorf("look: %w", fs.ErrNotExist), errors.New("too many open files")
+	changes := fmt.Errorf("look: %w", bundle.ErrChanged)
 	one, touched, two := survey(1, "one"), survey(2, "one"), survey(3, "two")
 	for name, test := range map[string]struct {
 		base  *bundle.Survey
@@ -33,6 +34,7 @@ func TestJudge(t *testing.T) {
 		"changes twice":         {one, []any{two, touched}, []News{{Digest: "two", Changed: true, Was: "one"}, {Digest: "one", Changed: true, Was: "one"}}},
 		"changes back":          {one, []any{two, one}, []News{{Digest: "two", Changed: true, Was: "one"}, {Digest: "one", Was: "one"}}},
 		"goes":                  {one, []any{gone, gone}, []News{{Changed: true, Was: "one", Err: gone}}},
+		"changes and goes":      {one, []any{changes, changes, gone, gone}, []News{{Changed: true, Was: "one", Err: changes}, {Changed: true, Was: "one", Err: gone}}},
 		"goes and comes":        {one, []any{gone, one, one}, []News{{Changed: true, Was: "one", Err: gone}, {Digest: "one", Was: "one"}}},
 		"a look that fails":     {one, []any{broken, one}, []News{{Was: "one", Err: broken}, {Digest: "one", Was: "one"}}},
 		"cannot be seen at all": {nil, []any{gone, gone, one}, []News{{Err: gone}, {Digest: "one", Was: "one"}}},
