@@ -3,6 +3,7 @@ package e2e
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -81,6 +82,8 @@ func situations() []situation {
 		{name: "operator", config: each, ports: web, act: (*killing).operate},
 		{name: "reexec", config: each, ports: web, act: (*killing).reexec},
 		{name: "hopeless", config: each, ports: web, before: (*killing).isDown, act: (*killing).hopeless},
+		{name: "held", config: each, ports: web, before: (*killing).isDown, act: (*killing).hold},
+		{name: "rewrite", config: rewriting(), ports: web, act: (*killing).rewrite},
 		{name: "away", config: each, ports: web, act: (*killing).away},
 		{name: "crun", config: strings.Replace(each, "$YOUKI", "crun", 1), ports: web, before: (*killing).forgetOverlays, act: (*killing).start},
 	}
@@ -136,8 +139,15 @@ func (k *killing) await(over func() bool) {
 	})
 }
 
-// deploy brings each gateway a new launch, and one an old one back.
+// deploy brings each gateway a new launch, one of them not of a tree that is
+// refused, and one an old one back.
 func (k *killing) deploy() {
+	refused := filepath.Join(k.i.dir, "refused")
+	must(k.i.t, os.MkdirAll(refused, 0o700))
+	if err := syscall.Mkfifo(filepath.Join(refused, "fifo"), 0o600); !errors.Is(err, os.ErrExist) {
+		must(k.i.t, err)
+	}
+	_, _, _ = k.i.gatewayd("deploy", "copied", "--rootfs", refused)
 	_, _, _ = k.i.gatewayd("deploy", "web", "--canary", "50%", "--for", "100ms")
 	_, _, _ = k.i.gatewayd("deploy", "copied")
 	_, _, _ = k.i.gatewayd("rollback", "web")
@@ -221,6 +231,30 @@ func (k *killing) hopeless() {
 	_ = k.i.start()
 	k.i.configure(k.s.config)
 	k.start()
+}
+
+// hold is a gateway that is held, until its configuration is mended.
+func (k *killing) hold() {
+	k.i.configure(strings.Replace(k.s.config, `"serve=inherit"`, `"exit=78"`, 1))
+	_ = k.i.start()
+	k.await(func() bool {
+		_, err := os.Lstat(filepath.Join(k.i.state, "held/web"))
+		return err == nil
+	})
+	k.restore()
+}
+
+// rewriting is each with a secret that is rewritten in place.
+func rewriting() string {
+	return strings.NewReplacer(`"serve=inherit"`, `"ignore=HUP", "serve=inherit"`,
+		`source = "file:$DIR/token"`, `source = "file:$DIR/token"`+"\n"+`on_change = "signal:SIGHUP"`).Replace(each)
+}
+
+// rewrite gives the program another value, in the file that it has.
+func (k *killing) rewrite() {
+	value := fmt.Sprintf("a secret of the web gateway, %016x", rand.Uint64())
+	mustWrite(k.i.t, filepath.Join(k.i.dir, "token"), value)
+	k.await(func() bool { return k.i.reads("/run/secrets/token", value) == nil })
 }
 
 // away is a gateway that is gone when gatewayd comes again, with its listeners kept
