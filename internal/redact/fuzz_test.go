@@ -27,7 +27,7 @@ func FuzzCut(f *testing.F) {
 	f.Add([]byte("aaaaaaab"), []byte("aaaaaaaaaaaaaaaab"), []byte{0})
 	f.Fuzz(func(t *testing.T, values, text, sizes []byte) {
 		s, _ := valuesOf(values)
-		want := s.String(string(text))
+		want := whole(s, text)
 		i := 0
 		got := pieces(s, text, func() int {
 			if i++; len(sizes) == 0 {

@@ -43,6 +43,7 @@ func TestMixed(t *testing.T) {
 				t.Errorf("%q is left of\n%q:\n%q", value, text, shown)
 			}
 		}
+		shown = whole(s, text)
 		step := rapid.IntRange(1, 9).Draw(t, "step")
 		if got := pieces(s, text, every(step)); got != shown {
 			t.Errorf("in pieces of %d:\n%q\nas a whole:\n%q", step, got, shown)

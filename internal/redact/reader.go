@@ -35,6 +35,17 @@ func (r *reader) hold(a *automaton, end int64) int64 {
 	return min(r.plain.hold(a, end), r.hex.hold(a, end), r.base64.hold(a, end))
 }
 
+// cut adds the beginnings of values at the end of the text.
+func (r *reader) cut(a *automaton, end int64, found *[]span) {
+	r.plain.walk.cut(a, end, found)
+	for i := range r.hex.walks {
+		r.hex.walks[i].cut(a, end, found)
+	}
+	for i := range r.base64.walks {
+		r.base64.walks[i].cut(a, end, found)
+	}
+}
+
 func (r *reader) copy(from *reader) {
 	r.plain.last, r.hex.run, r.base64.run = from.plain.last, from.hex.run, from.base64.run
 	r.base64.under = from.base64.under

@@ -75,6 +75,16 @@ func (s *searcher) hold(a *automaton, end int64) int64 {
 	return min(s.raw.hold(a, end), s.views[0].hold(a, end), s.views[1].hold(a, end))
 }
 
+// cut finds the beginnings of values at the end of the text.
+func (s *searcher) cut(a *automaton, end int64) {
+	s.raw.cut(a, end, &s.found)
+	for i := range s.views {
+		if s.views[i].awake {
+			s.views[i].reader.cut(a, end, &s.found)
+		}
+	}
+}
+
 // order makes the order in which values were found the same, however the text was
 // cut: by their place, of several at one the longest first.
 func order(found []span) {
@@ -84,10 +94,14 @@ func order(found []span) {
 }
 
 // join returns the first of found with all that overlap it, as one, and the others.
+// What is whole gives it its mark, where there is any.
 func join(found []span) (span, []span) {
 	first := found[0]
 	for found = found[1:]; len(found) > 0 && found[0].from < first.to; found = found[1:] {
 		first.to = max(first.to, found[0].to)
+		if bytes.Equal(first.mark, begun) {
+			first.mark = found[0].mark
+		}
 	}
 	return first, found
 }

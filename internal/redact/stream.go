@@ -101,10 +101,15 @@ func (s *Stream) show(text []byte) {
 	}
 }
 
-// Flush emits what is held: the text ends here, or is interrupted for long.
+// Flush emits what is held: the text ends here, or is interrupted for long. The
+// beginning of a value, of which the program did not come to write the rest, is
+// hidden from its sixth byte on, and so is all of it.
 func (s *Stream) Flush() {
 	if s.a != nil {
-		s.release(s.from + int64(len(s.held)))
+		end := s.from + int64(len(s.held))
+		s.search.cut(s.a, end)
+		s.found, s.search.found = append(s.found, s.search.found...), nil
+		s.release(end)
 		s.search = newSearcher()
 		return
 	}

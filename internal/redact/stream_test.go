@@ -23,6 +23,12 @@ func pieces(s *Set, text []byte, next func() int) string {
 	return out.String()
 }
 
+// whole is what a stream shows of a text that comes at once: what String returns, but
+// for the beginning of a value at its end.
+func whole(s *Set, text []byte) string {
+	return pieces(s, text, every(max(1, len(text))))
+}
+
 func every(n int) func() int { return func() int { return n } }
 
 // However a text is cut, the same is shown.
@@ -31,7 +37,7 @@ func TestCutAnywhere(t *testing.T) {
 		s := setOf(hard)
 		for _, e := range encodings(strings.Trim(value, blanks)) {
 			text := []byte("one " + e.text + " two\n" + e.text)
-			want := s.String(string(text))
+			want := whole(s, text)
 			for _, n := range []int{1, 2, 3, 7, 64} {
 				if got := pieces(s, text, every(n)); got != want {
 					t.Fatalf("%s as %s in pieces of %d:\n%q\nas a whole:\n%q", name, e.how, n, got, want)
@@ -117,5 +123,41 @@ func TestLargeValue(t *testing.T) {
 		if held := len(stream.Held()); held > maxHeld || held+shown != written {
 			t.Fatalf("%d are held, %d shown of %d", held, shown, written)
 		}
+	}
+}
+
+// Who is killed in the middle of writing a value has shown nothing of it but its
+// first bytes, which are in any text; nor has the end of a text been taken for one.
+func TestBeginningAtTheEnd(t *testing.T) {
+	value := `f1le+"<c4n&ry>\` + "\u00e9"
+	s := setOf(map[string]string{"a": value})
+	for _, e := range encodings(value) {
+		for n := range len(e.text) {
+			text := "before " + e.text[:n]
+			for _, step := range []int{1, len(text)} {
+				got := pieces(s, []byte(text), every(step))
+				if !strings.HasPrefix(got, "before ") || got != text && !strings.HasSuffix(got, "***") && !strings.Contains(got, "[redacted a]") {
+					t.Fatalf("%s: %q is shown as %q", e.how, text, got)
+				}
+				if shown := strings.NewReplacer("***", "", "[redacted a]", "", "before ", "").Replace(got); len(shown) > len(e.text)*Min/len(value)+8 {
+					t.Errorf("%s: %q shows %q", e.how, text, shown)
+				}
+			}
+		}
+	}
+	for _, text := range []string{"f1le+", "f1le.", "whatever", `f1le+"<c4n&r` + "\n"} {
+		if got := whole(s, []byte(text)); got != text {
+			t.Errorf("%q is shown as %q", text, got)
+		}
+	}
+	// Interrupted for long, it goes on.
+	var out strings.Builder
+	stream := s.Stream(func(piece []byte) { out.Write(piece) })
+	stream.Write([]byte("one " + value[:9]))
+	stream.Flush()
+	stream.Write([]byte(" two " + value + "."))
+	stream.Flush()
+	if got := out.String(); got != "one *** two [redacted a]." {
+		t.Errorf("%q is shown", got)
 	}
 }

@@ -53,6 +53,17 @@ func (w *walk) hold(a *automaton, end int64) int64 {
 	return min(end, w.at[len(w.at)-int(a.nodes[w.node].depth)])
 }
 
+// begun is shown in the place of a value of which the rest is missing.
+var begun = []byte("***")
+
+// cut adds the beginning of a value at the end of the text, if it is as long as the
+// shortest value that is looked for: less is in any text.
+func (w *walk) cut(a *automaton, end int64, found *[]span) {
+	if n := &a.nodes[w.node]; n.depth >= Min && n.ends < n.depth {
+		*found = append(*found, span{w.at[len(w.at)-int(n.depth)], end, begun})
+	}
+}
+
 // clip has a value that has only just begun begin at a place, so that what is
 // before it can be shown.
 func (w *walk) clip(a *automaton, place int64) {
