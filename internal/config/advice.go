@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Advice tells what works, but not as well as it looks: probes that cannot tell
@@ -85,9 +87,18 @@ func adviseFixedPort(g Gateway) string {
 	return ""
 }
 
-// adviseRules: what nobody looks for is never found.
+// hasty is a pause between launches that keeps a processor busy with a program that
+// always ends at once: a launch takes some 50 ms of it.
+const hasty = 100 * time.Millisecond
+
+// adviseRules: what nobody looks for is never found, and what is not counted never
+// ends.
 func adviseRules(g Gateway) string {
 	for _, rule := range g.Restart.On {
+		if rule.Action == "restart" && !rule.Count && cmp.Or(rule.MaxDelay, max(rule.Delay, g.Restart.MaxDelay)) < hasty {
+			return "restart.on: a restart each " + brief(max(rule.Delay, rule.MaxDelay)) + " that does not count as a failure goes on for ever, and keeps a processor busy; " +
+				"want a delay or max_delay of 100ms or more, or count = true"
+		}
 		if slices.Contains(rule.Cause, "unhealthy") && (g.Ready.Probe.Kind == ProbeNone || g.Ready.UnhealthyAfter == 0) {
 			return "restart.on: cause unhealthy never comes: want a probe, and unhealthy_after above 0"
 		}

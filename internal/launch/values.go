@@ -25,7 +25,11 @@ func (h *Host) Values(ctx context.Context, g config.Gateway) (values [][]byte) {
 		add([]byte(value), set)
 	}
 	for _, s := range g.Secrets {
-		value, err := secrets.Sources{Lookup: h.Env}.Read(ctx, s)
+		var value []byte
+		err := secrets.Guard() // a gateway that was held before has brought none yet
+		if err == nil {
+			value, err = secrets.Sources{Lookup: h.Env}.Read(ctx, s)
+		}
 		add(value, err == nil)
 	}
 	return values
