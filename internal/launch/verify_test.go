@@ -2,13 +2,18 @@ package launch
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/gatewayd/gatewayd/internal/config"
 	"github.com/gatewayd/gatewayd/internal/posture"
+	"github.com/gatewayd/gatewayd/pkg/bundle"
 	"github.com/gatewayd/gatewayd/pkg/runtime"
 	"github.com/gatewayd/gatewayd/pkg/supervisor"
 )
@@ -29,17 +34,44 @@ func verifySuite(t *testing.T, open opener) {
 			b := open(t)
 			g := b.gateway("echo ready; exec sleep 1000")
 			change(&g)
-			r := b.startReady(g)
-			info := r.Info(r.n)
-			if info.Verified.IsZero() || len(info.Differs)+len(info.Unseen) > 0 {
-				t.Errorf("info = %+v", info)
-			}
-			again, err := r.Verify(t.Context(), r.n)
-			if err != nil || again.Err() != nil || !r.Info(r.n).Verified.After(info.Verified) {
-				t.Errorf("verified again: %v, %+v", err, again)
-			}
+			b.mustBeAsPromised(g)
 		})
 	}
+	t.Run("verified/masks behind a link", func(t *testing.T) {
+		b := open(t)
+		b.mustBeAsPromised(behindLink(b))
+	})
+}
+
+func (b *bench) mustBeAsPromised(g config.Gateway) {
+	b.t.Helper()
+	r := b.startReady(g)
+	info := r.Info(r.n)
+	if info.Verified.IsZero() || len(info.Differs)+len(info.Unseen) > 0 {
+		b.t.Errorf("info = %+v", info)
+	}
+	again, err := r.Verify(b.t.Context(), r.n)
+	if err != nil || again.Err() != nil || !r.Info(r.n).Verified.After(info.Verified) {
+		b.t.Errorf("verified again: %v, %+v", err, again)
+	}
+}
+
+// behindLink is a package that masks what is behind a symbolic link of its own.
+func behindLink(b *bench) config.Gateway {
+	b.t.Helper()
+	paths := func(known []string, more ...string) string {
+		text, err := json.Marshal(slices.Concat(known, more))
+		must(b.t, err)
+		return string(text)
+	}
+	like := b.gateway("echo ready; exec sleep 1000")
+	g := b.bundled(`{"ociVersion":"1.0.2","root":{"path":"rootfs"},"process":{"args":["a"]},"linux":{"maskedPaths":` +
+		paths(bundle.MaskedPaths(), "/link/file", "/link/dir") + `,"readonlyPaths":` + paths(bundle.ReadonlyPaths(), "/link/ro") + `}}`)
+	root := filepath.Join(g.Bundle, "rootfs")
+	must(b.t, errors.Join(os.Symlink("real", filepath.Join(root, "link")), os.MkdirAll(filepath.Join(root, "real/dir/full"), 0o755),
+		os.Mkdir(filepath.Join(root, "real/ro"), 0o755), os.WriteFile(filepath.Join(root, "real/file"), []byte("secret"), 0o644)))
+	g.Command, g.Mounts = like.Command, like.Mounts
+	return g
 }
 
 // processAlone is a workload that is a process and nothing else.

@@ -219,9 +219,14 @@ func (c *check) otherMounts() error {
 	return nil
 }
 
-// covers: masked and read-only paths are looked at by themselves.
+// covers: masked and read-only paths are looked at by themselves. Behind a symbolic
+// link of the package the mount has another path.
 func (c *check) covers(m *mountinfo.Info) bool {
-	return slices.Contains(c.Masked, m.Mountpoint) || slices.Contains(c.ReadOnly, m.Mountpoint)
+	paths := slices.Concat(c.Masked, c.ReadOnly)
+	return slices.Contains(paths, m.Mountpoint) || slices.ContainsFunc(paths, func(path string) bool {
+		st, err := c.look(path)
+		return err == nil && isMount(st) && int(st.Mnt_id) == m.ID
+	})
 }
 
 // above is the promised mount that a mount lies below.

@@ -67,7 +67,7 @@ func (c *check) masked(path string) (bool, error) {
 	if readOnly, err := isReadOnly(fd); err != nil || !readOnly {
 		return false, err
 	}
-	if c.facts.byID[int(st.Mnt_id)] == nil || c.facts.byID[int(st.Mnt_id)].Mountpoint != path {
+	if !isMount(st) {
 		return false, nil
 	}
 	return c.isEmpty(path)

@@ -33,6 +33,9 @@ func statAt(dir int, path string, flags int) (*unix.Statx_t, error) {
 	return &st, nil
 }
 
+// isMount says whether something is mounted at that very place (statx(2)).
+func isMount(st *unix.Statx_t) bool { return st.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0 }
+
 func identity(st *unix.Statx_t) File { return File{st.Dev_major, st.Dev_minor, st.Ino} }
 
 func fileAt(path string) (File, error) {
