@@ -45,7 +45,7 @@ func TestOutputIsRedacted(t *testing.T) {
 	if err := o.Close(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"a [redacted token] b", long + "dXNlcj[red", "acted token]=", "last canary-\"q"}
+	want := []string{"a [redacted token] b", long + "dXNlcj[red", "acted token]=", "last ***"}
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") {
 		t.Errorf("%d lines: %.200q", len(lines), lines)
 	}
