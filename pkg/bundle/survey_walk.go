@@ -62,7 +62,7 @@ func (x *examination) enter(d *examinedDir) task {
 		x.visit(d, unix.O_RDONLY|unix.O_NOATIME, func(fd int) error {
 			names, err := x.names(w, fd)
 			if err != nil {
-				return closedError("list", d.rel, &d.seen, err)
+				return closedError("list", d.rel, &d.seen, becameOther(err))
 			}
 			d.records = recall(x.takeRecords(), names, known)
 			x.giveRecords(known)
