@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/gatewayd/gatewayd/internal/inside"
 	"github.com/gatewayd/gatewayd/internal/journal"
@@ -86,18 +87,44 @@ func inRoot(path string) string {
 }
 
 func (b *bare) start(ctx context.Context) (*runtime.Process, error) {
-	err := b.host.onMainThread(ctx, b.cmd.Start)
+	cmd, err := b.fork(ctx)
 	step.Done("bare-started")
 	b.output.Release()
 	b.closePassed()
 	if err != nil {
-		return nil, fmt.Errorf("start %s: %w", b.cmd.Path, err)
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	process, err := runtime.Watch(b.cmd.Process.Pid)
+	process, err := runtime.Watch(cmd.Process.Pid)
 	if err != nil { // nobody would own it
-		return nil, errors.Join(err, b.cmd.Process.Kill(), ignoreExit(b.cmd.Wait()))
+		return nil, errors.Join(err, cmd.Process.Kill(), ignoreExit(cmd.Wait()))
 	}
-	return process, b.cmd.Process.Release() // os/exec is not the one that waits for it
+	return process, cmd.Process.Release() // os/exec is not the one that waits for it
+}
+
+const (
+	busyTime  = time.Second // a child that is forked executes its program long before
+	busyPause = 2 * time.Millisecond
+)
+
+// fork starts the program. It was copied a moment ago, and a child that another part
+// of this process was forking then has it open for writing until it executes a
+// program of its own: so long it is busy (ETXTBSY in execve(2)).
+func (b *bare) fork(ctx context.Context) (*exec.Cmd, error) {
+	for end := time.Now().Add(busyTime); ; {
+		cmd := &exec.Cmd{
+			Path: b.cmd.Path, Args: b.cmd.Args, Dir: b.cmd.Dir, Env: b.cmd.Env, Stdout: b.cmd.Stdout, Stderr: b.cmd.Stderr,
+			ExtraFiles: b.cmd.ExtraFiles, SysProcAttr: b.cmd.SysProcAttr, // os/exec starts none twice
+		}
+		err := b.host.onMainThread(ctx, cmd.Start)
+		if !errors.Is(err, syscall.ETXTBSY) || time.Now().After(end) {
+			return cmd, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return cmd, err
+		}
+	}
 }
 
 // ignoreExit drops the news that a process which was killed did not succeed.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,6 +51,9 @@ func TestBare(t *testing.T) {
 		"spares":           bareSpares,
 		"owner":            bareOwner,
 		"secret":           bareSecret,
+		"busy":             bareBusy,
+		"stays busy":       bareStaysBusy,
+		"no program":       bareNoProgram,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, bareBench(t)) })
 	}
@@ -203,6 +207,56 @@ func orphan(pid int) int {
 		}
 	}
 	return 0
+}
+
+// A program that is open for writing for a moment is started after that.
+func bareBusy(t *testing.T, b *bench) {
+	r := b.prepare(b.bareGateway("exit 7"))
+	busy, err := os.OpenFile(filepath.Join(b.Dirs.Rootfs(), r.id(), "run"), os.O_WRONLY, 0)
+	must(t, err)
+	tries := 0
+	b.OnMainThread = func(_ context.Context, start func() error) error {
+		err := start()
+		if tries++; tries == 3 {
+			must(t, busy.Close())
+		}
+		return err
+	}
+	must(t, r.Start(t.Context(), r.n))
+	if exit := r.exit(); exit.Code != 7 || tries < 4 {
+		t.Errorf("exit = %+v, after %d tries", exit, tries)
+	}
+	r.clean()
+}
+
+// One that stays busy is an error, and has ended with that.
+func bareStaysBusy(t *testing.T, b *bench) {
+	r := b.prepare(b.bareGateway("exit 0"))
+	busy, err := os.OpenFile(filepath.Join(b.Dirs.Rootfs(), r.id(), "run"), os.O_WRONLY, 0)
+	must(t, err)
+	defer func() { _ = busy.Close() }()
+	if err := r.Start(t.Context(), r.n); !errors.Is(err, syscall.ETXTBSY) {
+		t.Errorf("start = %v", err)
+	}
+	if exit := r.exit(); !errors.Is(exit.Cause(), syscall.ETXTBSY) {
+		t.Errorf("exit = %+v", exit)
+	}
+	r.clean()
+}
+
+// What cannot be executed has ended: nobody waits for its end.
+func bareNoProgram(t *testing.T, b *bench) {
+	g := b.bareGateway("exit 0")
+	must(t, os.Chmod(filepath.Join(b.source(), "run"), 0o644))
+	r := b.prepare(g)
+	if err := r.Start(t.Context(), r.n); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("start = %v", err)
+	}
+	must(t, r.Kill(t.Context(), r.n))
+	if exit := r.exit(); !errors.Is(exit.Cause(), fs.ErrPermission) {
+		t.Errorf("exit = %+v", exit)
+	}
+	r.clean()
 }
 
 // Root's bare gateway is run by root: no container's user may write its program.

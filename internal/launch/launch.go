@@ -142,6 +142,9 @@ func (la *launch) start(ctx context.Context) error {
 	la.started = true // also when it fails: it may be
 	process, err := la.work.start(ctx)
 	if err != nil {
+		if la.process == nil { // there never was one, whose end would tell
+			la.exits <- supervisor.Exit{Err: err}
+		}
 		return err
 	}
 	la.watch(process)
