@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -215,5 +214,5 @@ func (d *daemon) renewStandby(ctx context.Context, entry gateway, s supervisor.S
 	for i, secret := range stale {
 		names[i] = secret.Name
 	}
-	entry.launcher.Outdate(s.Standby.Launch, errors.New("it has an older value of the secret "+strings.Join(names, ", ")))
+	entry.launcher.Outdate(s.Standby.Launch, fmt.Errorf("%w: it has an older value of the secret %s", supervisor.ErrOutdated, strings.Join(names, ", ")))
 }

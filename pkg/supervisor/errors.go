@@ -6,12 +6,15 @@ import (
 	"syscall"
 )
 
-// Errors a caller may test for with errors.Is. The first three are for a Launcher and a Prober to wrap, the others come from here.
+// Errors a caller may test for with errors.Is. The first four are for a Launcher and a Prober to wrap, the others come from here.
 var (
 	// ErrPermanent: another try cannot help. The gateway is failed until Start, Restart or Deploy.
 	ErrPermanent = errors.New("permanent")
 	// ErrRunning: Clean, or a Prepare that failed, could not make sure that no process is left. The next launch waits.
 	ErrRunning = errors.New("a process may still be running")
+
+	// ErrOutdated: what the launch was made from is not what the next one would be. It has not failed.
+	ErrOutdated = errors.New("outdated")
 
 	// ErrUnasked: a Prober was in no state to ask, and what it says is about itself. It counts for nothing.
 	ErrUnasked = errors.New("could not be asked")

@@ -165,6 +165,8 @@ func (s *script) exit(words []string) Exit {
 			e.Signal = syscall.Signal(s.number(value))
 		case "oom":
 			e.OOM, e.Signal = true, syscall.SIGKILL
+		case "outdated":
+			e.Err = fmt.Errorf("%w: an older value", ErrOutdated)
 		}
 	}
 	return e
@@ -179,6 +181,8 @@ func scriptError(text string) error {
 	switch kind {
 	case "permanent":
 		return fmt.Errorf("%w: %s", ErrPermanent, rest)
+	case "outdated":
+		return fmt.Errorf("%w: %s", ErrOutdated, rest)
 	case "running":
 		return fmt.Errorf("%w: %s", ErrRunning, rest)
 	case "unasked":

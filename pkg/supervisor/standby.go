@@ -114,10 +114,15 @@ func (m *machine) dismiss(now time.Time) {
 	m.letGo(now, l)
 }
 
-// standbyEnded notes that one is lost. Its failures keep to themselves: they delay the next standby, nothing else.
+// standbyEnded notes that one is lost. Its failures keep to themselves: they delay the next standby, nothing else. One
+// that is outdated has not failed, and the next one follows in the same step.
 func (m *machine) standbyEnded(now time.Time, l *launch) {
 	m.standby = nil
 	s := &m.standing
+	if errors.Is(l.cause, ErrOutdated) {
+		m.emit(now, Event{Kind: StandbyLost, Launch: l.n, Cause: l.cause})
+		return
+	}
 	if !l.stoodAt.IsZero() && now.Sub(l.stoodAt) >= l.policy.Restart.ResetAfter {
 		s.failures = 0
 	}

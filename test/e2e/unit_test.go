@@ -56,7 +56,7 @@ func (i *instance) discard() {
 	if i.t.Failed() {
 		for _, question := range [][]string{
 			append([]string{"systemctl"}, append(i.manager, "status", "--no-pager", "--lines=0", i.unit)...),
-			append([]string{"journalctl"}, append(i.manager, "--no-pager", "--lines=60", "--output=short-precise", "_SYSTEMD_"+i.unitField()+"="+i.unit, "+", i.unitField()+"="+i.unit)...),
+			append([]string{"journalctl"}, append(i.manager, "--no-pager", "--lines=300", "--output=short-precise", "_SYSTEMD_"+i.unitField()+"="+i.unit, "+", i.unitField()+"="+i.unit)...),
 		} {
 			out, _ := exec.Command(question[0], question[1:]...).CombinedOutput()
 			i.t.Logf("%s", shortened(out))
