@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,11 +18,11 @@ import (
 // Resume goes on with what Suspend has found in an earlier image of this process.
 // It comes before anything else is asked of the Launcher. It goes on after an
 // error: what a launch lacks then is its own cause to end (Adopt), and what of it
-// there is can be cleaned.
+// there is can be cleaned. The state remains the caller's.
 func (l *Launcher) Resume(ctx context.Context, s LauncherState, given Given) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.revisions, l.newestRevision, l.newest = s.Revisions, s.Newest, s.Revisions[s.Newest]
+	l.revisions, l.newestRevision, l.newest = maps.Clone(s.Revisions), s.Newest, s.Revisions[s.Newest]
 	errs := []error{l.ports.restore(ctx, s.Gateway, s.Ports, given)}
 	for _, state := range s.Launches {
 		la := newLaunch(l.host, &l.ports, state.Gateway, state.N)

@@ -250,3 +250,18 @@ func (s *site) body(i int) string {
 	n, _ := response.Body.Read(text)
 	return string(text[:n])
 }
+
+// A map that two went on with would be changed by one while the other reads it,
+// which ends the process.
+func TestResumedStateRemainsTheCallers(t *testing.T) {
+	b := bareBench(t)
+	first, second := b.bareServing("idle"), b.bareServing("busy")
+	state := LauncherState{Gateway: first.Name, Revisions: map[string]config.Gateway{"1": first}, Newest: "1"}
+	l := NewLauncher(b.Host)
+	must(t, l.Resume(t.Context(), state, func(string) *os.File { return nil }))
+	must(t, l.Define("2", second))
+	l.Forget("1")
+	if _, ok := state.Revisions["1"]; !ok || len(state.Revisions) != 1 {
+		t.Errorf("the state that was handed over has %d revisions", len(state.Revisions))
+	}
+}
