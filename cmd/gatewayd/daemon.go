@@ -30,6 +30,7 @@ const (
 	sweepTime    = 30 * time.Second
 	callTime     = 10 * time.Second
 	farewellTime = 2 * time.Second // for the journal to take the last records
+	endTime      = time.Second     // for it to take that of a launch's end
 )
 
 // daemonOptions is what tells one kind of daemon from another.
@@ -186,7 +187,7 @@ func (d *daemon) takeDirectories(cgroup *runtime.Cgroup) error {
 func (d *daemon) openHost(dirs launch.Dirs, cgroup *runtime.Cgroup, self string, sockets *listen.Sockets) {
 	d.host = &launch.Host{
 		Dirs: dirs, Cgroup: cgroup, Env: d.env.lookup, Self: self, Write: d.writeLine, Log: d.log, Redact: d.redact,
-		Sockets: sockets, OnMainThread: d.onMainThread, Swept: d.tellSwept,
+		Sockets: sockets, OnMainThread: d.onMainThread, Swept: d.tellSwept, Flush: d.tellEnded,
 	}
 	d.holding = newHolding(held.Store{Dir: dirs.Held(), Keys: dirs.Runtime})
 	if d.env.systemd.Service { // systemd listens to no other process
@@ -215,6 +216,16 @@ func (d *daemon) tellSwept(ids []string) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(d.signals.context(), farewellTime)
+	defer cancel()
+	_ = d.sink.Flush(ctx) // a journald that does not answer is not waited for
+}
+
+// tellEnded has the journal know of a launch's end before nothing of it is left.
+func (d *daemon) tellEnded(ctx context.Context) {
+	if d.sink == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, endTime)
 	defer cancel()
 	_ = d.sink.Flush(ctx) // a journald that does not answer is not waited for
 }

@@ -41,6 +41,7 @@ func (la *launch) clean(ctx context.Context) error {
 	if err := errors.Join(errs...); err != nil {
 		return errors.Join(scrubbed, err)
 	}
+	la.host.flush(ctx)
 	// Last, since it is what a later sweep knows the launch by. What could not be
 	// scrubbed goes with it: a full file system would be fuller with each launch.
 	return bundle.Remove(ctx, la.host.Dirs.Launches(), la.id, bundle.RemoveOptions{})

@@ -24,6 +24,7 @@ type Host struct {
 	Write  journal.Writer                   // takes each line that a gateway writes
 	Log    *zap.Logger                      // nil: nobody listens
 	Swept  func(ids []string)               // is told what a sweep has removed; nil: nobody asks
+	Flush  func(ctx context.Context)        // has the journal know what was told so far; nil: nobody has to
 	Redact *redact.Set                      // knows each secret before it can be shown; nil: there is none
 
 	Sockets *listen.Sockets // what systemd has handed over; nil: nothing
@@ -72,6 +73,14 @@ func (h *Host) log() *zap.Logger {
 		return zap.NewNop()
 	}
 	return h.Log
+}
+
+// flush comes before the directory of a launch goes, by which the next gatewayd
+// would tell of it, if this one is killed before the journal knows its end.
+func (h *Host) flush(ctx context.Context) {
+	if h.Flush != nil {
+		h.Flush(ctx)
+	}
 }
 
 // children are the processes that launches wait for: whatever else turns up as
