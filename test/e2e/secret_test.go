@@ -113,6 +113,38 @@ secret = [{ name = "token", source = "file:$DIR/token" }]
 	i.mustBeNothing()
 }
 
+// While a deploy is under way nobody looks at secrets: when it has failed somebody
+// does, for what serves is what stays.
+func TestSecretThatChangesInADeploy(t *testing.T) {
+	t.Parallel()
+	i := newInstance(t, "rotate-deploy")
+	i.keepSecret(canary + "-first")
+	i.configure(`
+[gateway.web]
+rootfs = "$ROOTFS"
+command = ["/gateway", "when=/slow:sleep=1500ms", "when=/slow:exit=3", "serve=inherit"]
+ready.probe = "http://127.0.0.1:$PORT/"
+ready.interval = "100ms"
+listen = [{ name = "http", address = "127.0.0.1:$PORT" }]
+secret = [{ name = "token", source = "file:$DIR/token" }]
+`)
+	i.mustStart()
+	serves := i.awaitReady("web").Launch
+	deploy := i.command("deploy", "web", "--wait", "--rootfs", i.version("fails", "slow"))
+	if err := deploy.Start(); err != nil {
+		t.Fatal(err)
+	}
+	i.await("web", "deploying", func(s state) bool { return s.Deploy != nil })
+	i.keepSecret(canary + "-second")
+	if err := deploy.Wait(); err == nil {
+		t.Error("the deploy succeeds")
+	}
+	i.awaitLaunch("web", serves)
+	eventually(t, "the new value", func() error { return i.reads("/run/secrets/token", canary+"-second") })
+	i.mustStop()
+	i.mustBeNothing()
+}
+
 func (i *instance) reads(path, want string) error {
 	got, _, err := i.ask("PORT", "/read?path="+path)
 	if err == nil && got != want {
