@@ -121,6 +121,7 @@ func (d *daemon) confirmOverlays() {
 	if err := d.host.Confirm(ctx); err != nil && ctx.Err() == nil {
 		d.log.Warn("whether overlays work cannot be tried again", event("overlay-tried"), zap.Error(err))
 	}
+	debug.FreeOSMemory() // of what starting took, which is mostly not needed again
 }
 
 // tellReloading and tellReloaded frame a reload that a SIGHUP asked for. They

@@ -1,12 +1,11 @@
 package config
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
 
-var gatewayName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,31}$`)
+var gatewayName = form(`[a-z0-9][a-z0-9-]*`, 32)
 
 // fillGateways takes any name, with the table of a gateway each.
 func fillGateways(r *report, n *node, into *Config) {
@@ -15,7 +14,7 @@ func fillGateways(r *report, n *node, into *Config) {
 		return
 	}
 	for _, child := range n.children {
-		if !gatewayName.MatchString(child.name) {
+		if !gatewayName.fits(child.name) {
 			r.key(child, "%s is no name of a gateway: want up to 32 of a-z, 0-9 and -, not - first", quote(child.name))
 		}
 		if !child.isTable() {

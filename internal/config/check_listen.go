@@ -1,7 +1,5 @@
 package config
 
-import "regexp"
-
 // The modes of a listen.
 const (
 	inherit = "inherit"
@@ -12,11 +10,11 @@ const (
 // fd store, which the unit file limits.
 const mostListens = 64
 
-var validListen = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,31}$`)
+var validListen = form(`[a-z0-9][a-z0-9_-]*`, 32)
 
 func listenName(r *report, n *node) (string, bool) {
 	s, ok := text(r, n)
-	if ok && !validListen.MatchString(s) {
+	if ok && !validListen.fits(s) {
 		r.value(n, "%s is no name of a listen: want up to 32 of a-z, 0-9, - and _, not - or _ first", quote(s))
 		return "", false
 	}

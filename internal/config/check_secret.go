@@ -3,7 +3,6 @@ package config
 import (
 	"encoding/json"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -12,10 +11,10 @@ import (
 const mostSecrets = 64
 
 // validSecret is a name of a file without any surprise in it.
-var validSecret = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}$`)
+var validSecret = form(`[A-Za-z0-9_][A-Za-z0-9_.-]*`, 64)
 
 // validCredential is what systemd takes for the name of a credential, and more.
-var validCredential = regexp.MustCompile(`^[A-Za-z0-9_.:@+-]{1,255}$`)
+var validCredential = form(`[A-Za-z0-9_.:@+-]+`, 255)
 
 // defaultSecret is what a secret without keys means.
 func defaultSecret() Secret {
@@ -44,7 +43,7 @@ func fillSecrets(r *report, n *node, into *Gateway) {
 
 func secretName(r *report, n *node) (string, bool) {
 	s, ok := text(r, n)
-	if ok && !validSecret.MatchString(s) {
+	if ok && !validSecret.fits(s) {
 		r.value(n, "%s is no name of a secret: want up to 64 of letters, digits, _, . and -, not . or - first", quote(s))
 		return "", false
 	}
@@ -90,7 +89,7 @@ func secretSource(r *report, n *node) (SecretSource, bool) {
 
 func takeCredential(s string, into *SecretSource) string {
 	into.Name = s
-	return when(!validCredential.MatchString(s) || s == "." || s == "..", "names no credential: want credential: and a name as LoadCredential= has it")
+	return when(!validCredential.fits(s) || s == "." || s == "..", "names no credential: want credential: and a name as LoadCredential= has it")
 }
 
 func takeSecretFile(s string, into *SecretSource) string {
