@@ -88,7 +88,7 @@ func (w *watch) judge(survey *bundle.Survey, err error) (News, bool) {
 	if err != nil {
 		known := w.failing
 		w.failing = failure(err)
-		return News{Changed: w.base != nil && isOther(err), Was: digestOf(w.base), Err: err}, w.failing != known
+		return News{Changed: w.base != nil && isOther(err), Was: digestOf(w.base), Err: err}, !errors.Is(w.failing, known)
 	}
 	if w.base == nil {
 		w.base = survey
@@ -114,7 +114,7 @@ func failure(err error) error {
 }
 
 // isOther: an error may say that the tree is not what it was, or nothing of it.
-func isOther(err error) bool { return failure(err) != errUnreadable }
+func isOther(err error) bool { return !errors.Is(failure(err), errUnreadable) }
 
 func digestOf(s *bundle.Survey) string {
 	if s == nil {
