@@ -212,22 +212,12 @@ func (d *daemon) tellSwept(ids []string) {
 	for _, id := range ids {
 		d.log.Info("swept what an earlier gatewayd left of "+id, event("sweep-cleaned"), zap.String("container_id", id))
 	}
-	if d.sink == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(d.signals.context(), farewellTime)
-	defer cancel()
-	_ = d.sink.Flush(ctx) // a journald that does not answer is not waited for
+	_ = d.flush(d.signals.context(), farewellTime) // a journald that does not answer is not waited for
 }
 
 // tellEnded has the journal know of a launch's end before nothing of it is left.
 func (d *daemon) tellEnded(ctx context.Context) {
-	if d.sink == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, endTime)
-	defer cancel()
-	_ = d.sink.Flush(ctx) // a journald that does not answer is not waited for
+	_ = d.flush(ctx, endTime) // nor here
 }
 
 // serve runs the gateways until the daemon is asked to end.

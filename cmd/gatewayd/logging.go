@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -44,6 +45,16 @@ func ofUnit(e systemd.Environment) []zap.Field {
 		return []zap.Field{zap.String("user_unit", e.Unit)}
 	}
 	return []zap.Field{zap.String("object_systemd_unit", e.Unit)}
+}
+
+// flush hands to journald what it has been told so far, within a time.
+func (d *daemon) flush(ctx context.Context, patience time.Duration) error {
+	if d.sink == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return d.sink.Flush(ctx)
 }
 
 func (d *daemon) closeLog() {

@@ -78,8 +78,8 @@ func (d *daemon) become(ctx context.Context, binary *os.File) error {
 	for _, entry := range d.gateways.all() {
 		d.save(entry) // what has happened since
 	}
-	if err := d.flush(ctx); err != nil {
-		return err
+	if err := d.flush(ctx, farewellTime); err != nil {
+		return fmt.Errorf("write to the journal what would be lost: %w", err)
 	}
 	if err := sameBinary(binary); err != nil {
 		return err
@@ -88,23 +88,6 @@ func (d *daemon) become(ctx context.Context, binary *os.File) error {
 		defer d.signals.catch() // again
 		return sealed.Exec(binary.Name(), os.Args, d.env.list(d.secretVariables()...), d.signals.settled)
 	})
-}
-
-// flush hands to journald what it has been told so far, and writes the histories:
-// the rest would be lost.
-func (d *daemon) flush(ctx context.Context) error {
-	for _, entry := range d.gateways.all() {
-		d.save(entry)
-	}
-	if d.sink == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(ctx, farewellTime)
-	defer cancel()
-	if err := d.sink.Flush(ctx); err != nil {
-		return fmt.Errorf("write to the journal what would be lost: %w", err)
-	}
-	return nil
 }
 
 // binaryPath is where the next image comes from: the path that this one was
