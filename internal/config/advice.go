@@ -95,8 +95,9 @@ const hasty = 100 * time.Millisecond
 // ends.
 func adviseRules(g Gateway) string {
 	for _, rule := range g.Restart.On {
-		if rule.Action == "restart" && !rule.Count && cmp.Or(rule.MaxDelay, max(rule.Delay, g.Restart.MaxDelay)) < hasty {
-			return "restart.on: a restart each " + brief(max(rule.Delay, rule.MaxDelay)) + " that does not count as a failure goes on for ever, and keeps a processor busy; " +
+		longest := cmp.Or(rule.MaxDelay, max(rule.Delay, g.Restart.MaxDelay))
+		if rule.Action == "restart" && !rule.Count && longest < hasty {
+			return "restart.on: a restart each " + brief(longest) + " that does not count as a failure goes on for ever, and keeps a processor busy; " +
 				"want a delay or max_delay of 100ms or more, or count = true"
 		}
 		if slices.Contains(rule.Cause, "unhealthy") && (g.Ready.Probe.Kind == ProbeNone || g.Ready.UnhealthyAfter == 0) {
