@@ -314,7 +314,7 @@ func TestRefusedTreeIsForgotten(t *testing.T) {
 	fifo := filepath.Join(w.source, "etc/fifo")
 	must(t, syscall.Mkfifo(fifo, 0o600))
 	r := w.request()
-	r.Staging.Stage = "copy"
+	r.Staging.Stage, r.Staging.Verify = "copy", "always" // it is examined, and its names are kept, before it is refused
 	for range 2 {
 		r.Dest += "-again"
 		if _, err := w.Stage(t.Context(), r); !errors.Is(err, bundle.ErrSpecialFile) || !Lasting(err) {
