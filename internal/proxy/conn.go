@@ -81,8 +81,10 @@ func setDeadlines(s stream, read, write time.Time) {
 	_ = s.SetWriteDeadline(write)
 }
 
-// rouse makes a parked connection try again. Call with the lock held.
+// rouse makes a parked connection try again: it is parked no more, though its goroutine
+// may take a while to notice. Call with the lock held.
 func (c *conn) rouse() {
+	delete(c.p.parked, c)
 	c.again = past
 	c.arm()
 }

@@ -94,3 +94,24 @@ func TestSettle(t *testing.T) {
 		t.Error("it is not settled, and the client has its answer")
 	}
 }
+
+// Settle waits for who was accepted, or may try again, a moment ago, and not for who
+// waits for a program.
+func TestSettleKnowsWhoIsOnTheWay(t *testing.T) {
+	p := serve(t, "tcp", Options{Park: limit})
+	p.client(t)
+	eventually(t, "parked", func() bool { return p.Stats().Parked == 1 })
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for c := range p.conns {
+		if c.dialling() {
+			t.Error("one that is parked dials")
+		}
+		if c.rouse(); !c.dialling() {
+			t.Error("one that may try again does not dial")
+		}
+	}
+	if accepted := (&conn{p: p}); !accepted.dialling() {
+		t.Error("one that was accepted a moment ago does not dial")
+	}
+}

@@ -151,6 +151,11 @@ func (p *Proxy) pick(c *conn) *launch {
 	return nil
 }
 
+// gives says whether l gets any of the new connections. Call with the lock held.
+func (p *Proxy) gives(l *launch) bool {
+	return p.launches[l.n] == l && (l.n == p.serving || l.n == p.canary)
+}
+
 // takes says whether c may dial l: while its program is not there, only one does.
 func (l *launch) takes(c *conn) bool {
 	return l != nil && l.dial != nil && (l.scout == nil || l.scout == c)
@@ -173,6 +178,9 @@ func (p *Proxy) failed(c *conn, l *launch, err error) (tell func(string, error))
 	if p.life != live || l.ctx.Err() != nil {
 		return nil // it was us who ended the dial
 	}
+	if c.seen != p.changes {
+		return nil // somebody may have reached it since this dial began: it says nothing of now
+	}
 	switch {
 	case l.down:
 	case !l.met && absent(err):
@@ -194,14 +202,14 @@ func absent(err error) bool {
 
 // answered notes that l can be dialled. Call with the lock held.
 func (p *Proxy) answered(l *launch) {
-	l.met = true
-	if l.down {
-		l.down, l.scout = false, nil
+	if l.down || !l.met {
+		l.met, l.down, l.scout = true, false, nil
 		p.wake()
 	}
 }
 
-// relieve makes another connection the scout in place of c. Call with the lock held.
+// relieve makes another connection the scout in place of c, if any of them may reach that
+// launch: else each would hand the office on at once, in a circle. Call with the lock held.
 func (p *Proxy) relieve(c *conn) {
 	l := c.scouts
 	c.scouts = nil
@@ -209,6 +217,9 @@ func (p *Proxy) relieve(c *conn) {
 		return
 	}
 	l.scout = nil
+	if !p.gives(l) {
+		return
+	}
 	for heir := range p.parked {
 		if heir.scouts == nil && heir != c {
 			l.scout, heir.scouts = heir, l

@@ -78,18 +78,30 @@ func (p *Proxy) Settle(ctx context.Context) {
 	}
 }
 
-// unanswered says whether a connection has had no byte from a program yet. One that
-// waits for a launch is not waited for.
+// unanswered says whether a connection has had no byte from a program yet.
 func (p *Proxy) unanswered() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for c := range p.conns {
-		dialling := c.phase == waiting && c.launch != nil && !c.launch.down
-		if dialling || c.phase == relaying && c.down.moved.Load() == 0 {
+		if c.dialling() || c.phase == relaying && c.down.moved.Load() == 0 {
 			return true
 		}
 	}
 	return false
+}
+
+// dialling says whether c is on its way to a launch, or is about to choose one, as when
+// it was accepted or roused this moment; not whether it waits for one to come, or to
+// listen. Call with the lock held.
+func (c *conn) dialling() bool {
+	if c.phase != waiting {
+		return false
+	}
+	if c.launch != nil {
+		return !c.launch.down
+	}
+	_, parked := c.p.parked[c]
+	return !parked
 }
 
 // heed has the listener accept or not. Call with the lock held.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -100,6 +101,7 @@ func TestOneKnocksForAll(t *testing.T) {
 	}
 	p.Remove(1)
 	eventually(t, "all parked", func() bool { return p.Stats().Parked == 30 })
+	p.staysParked(t, 30)
 
 	var runs atomic.Pointer[program]
 	p.Add(2, func(ctx context.Context) (net.Conn, error) {
@@ -115,6 +117,32 @@ func TestOneKnocksForAll(t *testing.T) {
 	eventually(t, "the others forgotten", func() bool { return p.Stats().InFlight == 1 })
 	runs.Store(start(t, "unix", says("two")))
 	ask(t, clients[29], "a", "two a")
+}
+
+// Nobody knocks for a launch that gets nothing any more, though it is still there.
+func TestNobodyKnocksInVain(t *testing.T) {
+	p := serve(t, "unix", Options{Park: limit})
+	absent := func(context.Context) (net.Conn, error) { return nil, os.ErrNotExist }
+	p.Add(1, absent)
+	p.Switch(1, 100)
+	for range 30 {
+		p.client(t)
+	}
+	eventually(t, "parked", func() bool { return p.Stats().Parked >= 29 })
+	p.Switch(2, 100)
+	eventually(t, "all parked", func() bool { return p.Stats().Parked == 30 })
+	p.staysParked(t, 30)
+}
+
+// staysParked looks often enough to see one of them wake another, in turn.
+func (p *Proxy) staysParked(t *testing.T, n int) {
+	t.Helper()
+	for range 1000 {
+		if now := p.Stats().Parked; now != n {
+			t.Fatalf("%d of %d are parked", now, n)
+		}
+		runtime.Gosched()
+	}
 }
 
 func TestWhoHangsUpWhileParkedIsForgotten(t *testing.T) {
