@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -259,9 +260,36 @@ func (tr *traced) attached(order string, do func() error) string {
 		}
 		return tr.slate.clean()
 	})
-	_ = tracer.Process.Signal(syscall.SIGTERM)
-	_ = tracer.Wait() // by the signal
+	endTracer(tracer, ended(fd))
 	return hitIn(tr.trace)
+}
+
+// endTracer has a tracer let go of what lives on. That of a process that has been
+// killed ends by itself; but told to while that is dying, and now and then untold, it
+// waits for a zombie for ever. What a tracer traced that is killed goes on untraced
+// (ptrace(2)).
+func endTracer(tracer *exec.Cmd, killed bool) {
+	gone := make(chan struct{})
+	go func() { _ = tracer.Wait(); close(gone) }() // its error is the signal
+	if killed && closes(5*time.Second, gone) {
+		return
+	}
+	for _, s := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		if _ = tracer.Process.Signal(s); closes(5*time.Second, gone) { // it may end in this moment
+			return
+		}
+	}
+	<-gone
+}
+
+// closes says whether a channel is closed within d.
+func closes(d time.Duration, c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	case <-time.After(d):
+		return false
+	}
 }
 
 func ended(pidfd int) bool {

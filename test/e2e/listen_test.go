@@ -198,12 +198,13 @@ func TestRestartOfTheSystemUnitRefusesNobody(t *testing.T) {
 }
 
 // Nor is anybody cut whose gateway ends as it should: it has stop.timeout for
-// what it has accepted, and what it has not waits for the next one.
+// what it has accepted, and what it has not waits for the next one. It lingers for
+// as long as a client may take to send its request where many tests share the machine.
 func TestRestartCutsNobodyOfAGatewayThatFinishes(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "ls-finishes")
 	mustCopy(t, programs.gatewayd, filepath.Join(i.values["ROOTFS"], "gatewayd"))
-	i.configure(strings.NewReplacer(`"/gateway", "serve=inherit"`, `"/gatewayd", "example-gateway"`, `, "when=/crash:sleep=150ms", "when=/crash:exit=3"`, "").Replace(listening))
+	i.configure(strings.NewReplacer(`"/gateway", "serve=inherit"`, `"/gatewayd", "example-gateway", "--linger", "7s"`, `, "when=/crash:sleep=150ms", "when=/crash:exit=3"`, "").Replace(listening))
 	i.mustStart()
 	clients := i.startLoad("PORT")
 	for range longer(3, 30) {
@@ -218,7 +219,7 @@ func TestRestartCutsNobodyOfAGatewayThatFinishes(t *testing.T) {
 const proxied = `
 [gateway.web]
 rootfs = "$ROOTFS"
-command = ["/gatewayd", "example-gateway", "--address", "127.0.0.1:{port}"]
+command = ["/gatewayd", "example-gateway", "--linger", "7s", "--address", "127.0.0.1:{port}"]
 ready.probe = "http://127.0.0.1:$PORT/"
 ready.interval = "100ms"
 [[gateway.web.listen]]
