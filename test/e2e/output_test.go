@@ -103,12 +103,12 @@ func TestJournalOfAFlood(t *testing.T) {
 func TestJournalOfLastWords(t *testing.T) {
 	t.Parallel()
 	i := newInstance(t, "last-words")
-	// Just what fits into a pipe, so that most of it is there when the program
-	// is not any more.
+	// It fits into a pipe, so that most of it is there when the program is not any
+	// more, and a journald that many tests share takes it in the time that it has.
 	i.configure(serving + `
 [gateway.crashes]
 rootfs = "$ROOTFS"
-command = ["/gateway", "flood=10000", "err=goodbye", "die=SEGV"]
+command = ["/gateway", "flood=2000", "err=goodbye", "die=SEGV"]
 restart.max_failures = 1
 `)
 	i.mustStart()
@@ -117,7 +117,7 @@ restart.max_failures = 1
 	var words []string
 	for _, r := range i.records("GATEWAY=crashes", "LAUNCH=1") {
 		switch {
-		case r.message() == "10000", r.message() == "goodbye":
+		case r.message() == "2000", r.message() == "goodbye":
 			words = append(words, r.message())
 		case r.field("EVENT") == "launch-ended":
 			words = append(words, "ended")

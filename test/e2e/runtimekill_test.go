@@ -1,9 +1,11 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -85,13 +87,19 @@ func (k *runtimeKills) at(verb, call, n string) string {
 	_ = os.Remove(k.trace)
 	mustWrite(k.t, k.trace+".order", fmt.Sprintf("-e trace=?%[1]s -e inject=?%[1]s:signal=KILL:when=%[2]s", call, n))
 	k.i.order(verb + " web- inject=" + k.trace)
-	before := k.i.awaitReady("web").Launch
+	before := k.i.awaitReady("web")
 	_, _, _ = k.i.gatewayd("restart", "web") // it may be told of the failure
 	eventually(k.t, "a call that is traced", func() error {
 		_, err := os.Stat(k.trace)
 		return err
 	})
-	k.i.awaitLaunch("web", before)
+	k.i.awaitLaunch("web", before.Launch)
+	eventually(k.t, "a kill, or the end of what the launch before had", func() error { // the next one does not wait for that
+		if hitIn(k.trace) == "" && slices.Contains(k.i.traces().launches, before.ID) {
+			return errors.New(before.ID + " is there")
+		}
+		return nil
+	})
 	k.i.order()
 	letGo(k.i)
 	hit := hitIn(k.trace)

@@ -103,9 +103,13 @@ func (k *killing) isDown() {
 
 func (k *killing) start() { _ = k.i.start() } // it may be killed
 
-// crash kills the program of each gateway.
+// crash kills the program of each gateway. gatewayd may be killed before it answers,
+// by a step that it does of itself, such as to tell systemd how it is.
 func (k *killing) crash() {
 	before, err := k.i.states()
+	if err != nil && k.struck() {
+		return
+	}
 	must(k.i.t, err)
 	for _, s := range before {
 		end(s.Pid)
