@@ -84,7 +84,10 @@ func (d *daemon) announceAgain() {
 	d.announced, d.taking = true, nil // what was handed over is in use, or of none
 	d.settleDown()
 	_ = d.notifier.Ready(d.summary().Status)
-	d.confirming.Go(d.confirmOverlays)
+	d.confirming.Go(func() {
+		d.confirmOverlays()
+		debug.FreeOSMemory() // what starting took is mostly not needed again
+	})
 }
 
 // announce says READY=1 when every gateway is settled. Until then it stretches
@@ -99,7 +102,10 @@ func (d *daemon) announce(summary systemd.Summary) {
 	_ = d.notifier.Ready(summary.Status)
 	_ = d.forgetFailures()
 	d.log.Info("gatewayd is ready: "+summary.Status, event("daemon-ready"))
-	d.confirming.Go(d.confirmOverlays)
+	d.confirming.Go(func() {
+		d.confirmOverlays()
+		debug.FreeOSMemory() // what starting took is mostly not needed again
+	})
 	if d.options.ready != nil {
 		d.options.ready(d.opening.program(), d.Status(context.Background()).Gateways)
 	}
@@ -121,7 +127,6 @@ func (d *daemon) confirmOverlays() {
 	if err := d.host.Confirm(ctx); err != nil && ctx.Err() == nil {
 		d.log.Warn("whether overlays work cannot be tried again", event("overlay-tried"), zap.Error(err))
 	}
-	debug.FreeOSMemory() // of what starting took, which is mostly not needed again
 }
 
 // tellReloading and tellReloaded frame a reload that a SIGHUP asked for. They

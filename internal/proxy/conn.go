@@ -44,6 +44,14 @@ type conn struct {
 // touched says whether a byte has gone through.
 func (c *conn) touched() bool { return c.up.moved.Load() > 0 || c.down.moved.Load() > 0 }
 
+// dialling says whether c is on its way to a launch, or is about to choose one, as when
+// it was accepted or roused this moment; not whether it waits for one to come, or to
+// listen. Call with the lock held.
+func (c *conn) dialling() bool {
+	_, parked := c.p.parked[c]
+	return c.phase == waiting && !parked && (c.launch == nil || !c.launch.down)
+}
+
 // begin sets c going from where it stands. Call with the lock held.
 func (c *conn) begin() {
 	switch {

@@ -90,20 +90,6 @@ func (p *Proxy) unanswered() bool {
 	return false
 }
 
-// dialling says whether c is on its way to a launch, or is about to choose one, as when
-// it was accepted or roused this moment; not whether it waits for one to come, or to
-// listen. Call with the lock held.
-func (c *conn) dialling() bool {
-	if c.phase != waiting {
-		return false
-	}
-	if c.launch != nil {
-		return !c.launch.down
-	}
-	_, parked := c.p.parked[c]
-	return !parked
-}
-
 // heed has the listener accept or not. Call with the lock held.
 func (p *Proxy) heed() {
 	var until time.Time
