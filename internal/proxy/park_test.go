@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -74,6 +75,34 @@ func TestToldOnlyOfAProgramThatListened(t *testing.T) {
 	}
 	p.client(t)
 	eventually(t, "told", func() bool { return told.Load() == 1 && noted.Load() == 1 })
+}
+
+// A dial that began before the program listened, and fails after another one has reached
+// it, says nothing of now: nobody is told, and its client is answered at once.
+func TestDialThatFailsLate(t *testing.T) {
+	var told atomic.Int64
+	var first atomic.Bool
+	begun, release := make(chan struct{}), make(chan struct{})
+	b := start(t, "unix", says("one"))
+	tell := func(string, error) { told.Add(1) }
+	p := serve(t, "unix", Options{Park: limit, Log: tell, Debug: tell})
+	p.Add(1, func(ctx context.Context) (net.Conn, error) {
+		if first.CompareAndSwap(false, true) {
+			close(begun)
+			<-release
+			return nil, syscall.ECONNREFUSED
+		}
+		return b.dial()(ctx)
+	})
+	p.Switch(1, 100)
+	late := p.client(t)
+	<-begun
+	ask(t, p.client(t), "a", "one a")
+	close(release)
+	ask(t, late, "b", "one b")
+	if n := told.Load(); n != 0 {
+		t.Errorf("told %d times of a program that listens", n)
+	}
 }
 
 // Of many that wait for a program, one knocks; when it goes, another one does.
